@@ -1,0 +1,86 @@
+/* Certificates, the keys that go with them, and whom to believe (RFC 5280, RFC 8550, RFC 5922; protocol.md 2.2). */
+#ifndef SIPSEAL_CERTIFICATE_H
+#define SIPSEAL_CERTIFICATE_H
+
+#include "sipseal/bytes.h"
+#include "sipseal/rule.h"
+
+typedef struct evp_pkey_st EVP_PKEY; /* OpenSSL's */
+
+enum {
+    CERTIFICATE_HASH_LEN = 32,     /* SHA-256 of the DER */
+    CERTIFICATE_MAX = 8192,        /* bytes of one certificate */
+    CERTIFICATE_NAMES_MAX = 16,    /* subjectAltNames that are looked at */
+    CERTIFICATES_IN_BAG_MAX = 8,   /* certificates in one SignedData */
+    TRUST_ANCHORS_MAX = 512,
+    CERTIFICATE_CACHE_MAX = 1024,  /* parsed certificates that a trust store keeps */
+};
+
+enum certificate_name_kind { NAME_URI, NAME_DNS };
+
+/* Immutable once parsed; counted, so that a cache and its users can hold it together. Not for several threads. */
+struct certificate {
+    unsigned references;
+    struct span der;                    /* owned */
+    uint8_t hash[CERTIFICATE_HASH_LEN]; /* SHA-256 of der: its name in Sealed-For and in logs */
+    uint8_t key_hash[32];               /* SHA-256 of the DER SubjectPublicKeyInfo: the signer in replay keys */
+    struct span issuer_and_serial;      /* DER IssuerAndSerialNumber (RFC 5652 10.2.4), owned */
+    struct span subject_key_id;         /* owned; empty when the extension is absent */
+    EVP_PKEY *key;                      /* the public key, owned */
+    int64_t not_before, not_after;
+    bool may_sign, may_agree, may_encipher; /* by key usage (absent: all) and kind of key */
+    bool purpose_email, purpose_sip;        /* extended key usage: emailProtection or any; id-kp-sipDomain or any */
+    struct certificate_name {
+        enum certificate_name_kind kind;
+        struct span text;
+    } name[CERTIFICATE_NAMES_MAX];
+    size_t name_count;
+    void *x509; /* OpenSSL's X509, for chains */
+};
+
+/* Parses one DER certificate, which is copied. RULE_CERT_SYNTAX, RULE_CERT_KEY (a kind or size that is refused). The
+ * caller holds one reference. */
+enum rule certificate_parse(struct span der, struct certificate **out);
+struct certificate *certificate_hold(struct certificate *c);
+void certificate_release(struct certificate *c); /* null is allowed */
+
+/* Whether a sip: or sips: URI among the names is this address-of-record (sip_same_aor). */
+bool certificate_names_aor(const struct certificate *c, struct span uri);
+/* Whether a dNSName, or a sip: URI without user, equals the host exactly, without regard to case (RFC 5922 7.2). */
+bool certificate_names_host(const struct certificate *c, struct span host);
+/* The first sip: or sips: URI, else the first dNSName, else empty: how to show whose it is. */
+struct span certificate_shown_name(const struct certificate *c);
+
+/* --- trust --- */
+
+/* Trust anchors, revocation lists, and a bounded cache of parsed certificates and chain results keyed by the SHA-256
+ * of the DER; expiry and revocation are checked again on each use. */
+struct trust;
+
+struct trust *trust_new(void);
+void trust_free(struct trust *t);
+enum rule trust_add_anchor(struct trust *t, struct span der);
+enum rule trust_add_crl(struct trust *t, struct span der);
+
+enum certificate_use { USE_SIGN, USE_SEAL };
+
+/* Whether the certificate chains to an anchor (through `others`, candidates only), is in date and not revoked at `now`,
+ * and its usages fit the use. RULE_CERT_UNTRUSTED, _EXPIRED, _REVOKED, _USAGE, _KEY. */
+enum rule trust_check(struct trust *t, const struct certificate *c, struct certificate *const *others,
+                      size_t other_count, enum certificate_use use, int64_t now);
+
+/* The parsed certificate for this DER, from the cache or parsed now and cached; the caller holds a reference. */
+enum rule trust_certificate(struct trust *t, struct span der, struct certificate **out);
+
+/* --- own keys --- */
+
+struct identity {
+    struct certificate *certificate;
+    EVP_PKEY *key;
+};
+
+/* A certificate and its private key (PKCS#8 DER). RULE_CERT_KEY when they do not belong together. */
+enum rule identity_load(struct span certificate_der, struct span key_der, struct identity *identity);
+void identity_clear(struct identity *identity);
+
+#endif

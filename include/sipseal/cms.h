@@ -1,0 +1,72 @@
+/* CMS for the profile of protocol.md 2: SignedData (RFC 5652) and AuthEnvelopedData with AES-GCM (RFC 5083, RFC 5084),
+ * ECDH recipients (RFC 5753). Strict DER in and out; OpenSSL's EVP for every primitive. Knows nothing of SIP. */
+#ifndef SIPSEAL_CMS_H
+#define SIPSEAL_CMS_H
+
+#include "sipseal/arena.h"
+#include "sipseal/bytes.h"
+#include "sipseal/certificate.h"
+#include "sipseal/rule.h"
+
+enum {
+    CMS_READERS_MAX = 32,    /* encrypted keys in one sealed object */
+    CMS_ATTRIBUTES_MAX = 16, /* signed attributes of a signer */
+};
+
+/* --- sealed --- */
+
+/* AuthEnvelopedData over `content`, for every reader; AES-128-GCM, a fresh key and nonce. One KeyAgreeRecipientInfo
+ * with one ephemeral key holds all readers on the same curve (RFC 5753 7.2). `*der` is in the arena. Readers must
+ * have been checked (trust_check, USE_SEAL) by the caller. */
+enum rule cms_seal(struct arena *arena, struct certificate *const *readers, size_t reader_count, struct span content,
+                   struct span *der);
+
+/* What the RecipientInfos of a sealed object say, read without any private key. */
+struct cms_readers {
+    struct cms_reader {
+        enum cms_reader_kind { CMS_KEY_TRANSPORT, CMS_KEY_AGREEMENT, CMS_KEY_ENCRYPTION_KEY } kind;
+        struct span issuer_and_serial; /* DER, points into the object; empty when named otherwise */
+        struct span key_id;            /* subject key identifier or KEK identifier; empty when named otherwise */
+    } reader[CMS_READERS_MAX];
+    size_t count; /* encrypted keys: one for each KeyTransRecipientInfo and each RecipientEncryptedKey */
+};
+enum rule cms_readers_of(struct span der, struct cms_readers *out);
+/* Whether a reader entry names this certificate. */
+bool cms_reader_is(const struct cms_reader *reader, const struct certificate *certificate);
+/* Whether any entry does. */
+bool cms_readers_include(const struct cms_readers *readers, const struct certificate *certificate);
+
+/* Opens a sealed object. The RecipientInfo that names the identity is found before any private-key operation;
+ * RULE_CMS_NOT_READER without one. `*content` is in the arena, and only after the tag was checked; on any failure the
+ * arena holds no plaintext. RULE_CMS_OPEN when key or tag are wrong. */
+enum rule cms_open(struct arena *arena, struct span der, const struct identity *self, struct span *content);
+
+/* --- signed --- */
+
+/* SignedData with the content inside, one signer, ECDSA P-256 with SHA-256; signed attributes content-type,
+ * message-digest, signing-time, signingCertificateV2. Carries the signer's certificate and `others`. */
+enum rule cms_sign(struct arena *arena, const struct identity *signer, struct certificate *const *others,
+                   size_t other_count, struct span content, int64_t signing_time, struct span *der);
+
+/* What a SignedData says, verified. */
+struct cms_signed {
+    struct span content;               /* points into the object, or is what was given as detached */
+    struct certificate *signer;        /* a reference that the caller releases */
+    uint8_t attributes_hash[32];       /* SHA-256 of the DER signed attributes: part of the replay key */
+    int64_t signing_time;              /* INT64_MIN when absent; not judged */
+    struct certificate *bag[CERTIFICATES_IN_BAG_MAX]; /* candidates only; references that the caller releases */
+    size_t bag_count;
+};
+
+/* Verifies over the exact bytes: exactly one signer, its certificate in the bag or known (`known`, may be null), the
+ * digest, the signature; does not judge whom the certificate names nor whether it is trusted. `detached` is the
+ * content of a SignedData without one; null otherwise. On failure nothing is to be released. The arena serves for
+ * working memory. */
+enum rule cms_verify(struct arena *arena, struct span der, const struct span *detached, struct trust *cache,
+                     struct certificate *const *known, size_t known_count, struct cms_signed *out);
+void cms_signed_clear(struct cms_signed *s);
+
+/* Room that cms_seal and cms_sign need in the arena beyond their content. */
+enum { CMS_OVERHEAD_MAX = 96 * 1024 };
+
+#endif

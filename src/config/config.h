@@ -1,0 +1,94 @@
+/* The configuration of sipseald: read whole, checked whole, with the place of every fault.
+ *
+ * YAML (libyaml's document API) under a typed schema. Every error is one line: `file:line:column: key: problem; what to
+ * do`. All strings and arrays live in the config's arena until config_free. */
+#ifndef SIPSEAL_CONFIG_CONFIG_H
+#define SIPSEAL_CONFIG_CONFIG_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "sipseal/arena.h"
+#include "sipseal/bytes.h"
+#include "sipseal/middle.h"
+#include "sipseal/policy.h"
+#include "sipseal/rule.h"
+#include "sipseal/sip_uri.h"
+
+enum {
+    CONFIG_LISTEN_MAX = 16,
+    CONFIG_ROUTES_MAX = 256,
+    CONFIG_ALLOW_MAX = 32,
+    CONFIG_READERS_MAX = 8,
+    CONFIG_VAULTS_MAX = 32,
+    CONFIG_BYTES_MAX = 1024 * 1024, /* of the file */
+    CONFIG_ERROR_MAX = 512,
+};
+
+/* A transport and an address: where to listen, where to send. */
+struct hop {
+    enum sip_transport transport;
+    struct sockaddr_storage address;
+    socklen_t address_len;
+};
+
+struct address_block { /* 192.0.2.0/24, 2001:db8::/32 */
+    struct sockaddr_storage address;
+    unsigned prefix;
+};
+/* Whether an address lies in the block; IPv4-mapped IPv6 addresses count as IPv4. */
+bool address_block_holds(const struct address_block *block, const struct sockaddr *address);
+
+struct route {
+    struct span domain; /* lower case; "*": every other domain */
+    bool registrar;     /* an own domain: users register here, requests go to their bindings */
+    struct address_block allow[CONFIG_ALLOW_MAX]; /* who may register; none: nobody */
+    size_t allow_count;
+    bool has_next;
+    struct hop next; /* resolved when the configuration was read */
+    struct span next_uri;
+};
+
+struct limits {
+    uint32_t message_bytes;  /* of one SIP message; 131072 */
+    uint32_t transactions;   /* open at once; 100000 */
+    uint32_t connections;    /* open at once; 10000 */
+    uint32_t jobs_per_vault; /* waiting and at work; 64 */
+    uint32_t store_jobs;     /* in flight; 1024 */
+    uint32_t bindings;       /* registered contacts, in all; 100000 */
+    uint32_t bindings_per_user; /* 10 */
+    uint32_t idle_seconds;   /* a connection without traffic is closed; 600 */
+};
+
+struct config {
+    struct arena arena;
+    struct span path;                   /* of the file; relative paths in it are relative to its folder */
+    struct span name[MIDDLE_NAMES_MAX]; /* server.names; the first is what it calls itself */
+    size_t name_count;
+    struct hop listen[CONFIG_LISTEN_MAX];
+    size_t listen_count;
+    struct span user; /* server.user: whom the processes run as when started as root; empty: not given */
+    unsigned vaults;  /* server.vaults */
+
+    const char *certificate_path; /* keys.*; null when not given: then nothing can be opened */
+    const char *private_key_path;
+    const char *trust_path; /* a PEM file, or a folder of them: anchors and CRLs */
+    int64_t window;         /* keys.window, seconds */
+
+    struct route route[CONFIG_ROUTES_MAX];
+    size_t route_count;
+    struct policy policy; /* policy.domain: those of the routes with a registrar, and server.domains */
+
+    const char *archive_path; /* null: no archive */
+    const char *archive_reader_path[CONFIG_READERS_MAX];
+    size_t archive_reader_count;
+    const char *store_path; /* replay memory; default: sipseald.db in the folder of the configuration */
+    struct limits limits;
+};
+
+/* Reads and checks the file; the caller frees `*config`. On failure `error` holds every line to show (as many as fit)
+ * and nothing is to be freed. Also checks that what it names exists and can be read. */
+enum rule config_read(const char *path, struct config **config, char *error, size_t error_len);
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,177 @@
+/* Messages between the processes of sipseald (docs/architecture.md).
+ *
+ * SOCK_SEQPACKET socket pairs: one datagram is one message, a fixed header and fields that are read through a cursor.
+ * Whoever reads trusts nobody: a message that is not well-formed ends the channel (RULE_IPC). Writing and reading of
+ * one message stand side by side in one file. */
+#ifndef SIPSEAL_IPC_IPC_H
+#define SIPSEAL_IPC_IPC_H
+
+#include "config/config.h"
+#include "sipseal/arena.h"
+#include "sipseal/bytes.h"
+#include "sipseal/outline.h"
+#include "sipseal/rule.h"
+#include "sipseal/verdict.h"
+
+enum {
+    IPC_MESSAGE_MAX = 256 * 1024, /* one datagram, header included */
+    IPC_SOCKET_BUFFER = 1024 * 1024,
+    IPC_FDS_MAX = CONFIG_LISTEN_MAX,
+    IPC_HEADER_LEN = 16,
+    IPC_CONTROL_FD = 3, /* a child's channel to the parent */
+};
+
+enum ipc_kind {
+    /* parent to child, in this order; then the child answers IPC_READY or IPC_FAILED */
+    IPC_SETUP_ANCHOR = 1, /* vault: one trust anchor, DER */
+    IPC_SETUP_CRL,        /* vault: one revocation list, DER */
+    IPC_SETUP_IDENTITY,   /* vault: certificate and private key, DER */
+    IPC_SETUP_READER,     /* vault: the certificate of one reader of the archive */
+    IPC_SETUP_VAULT,      /* vault: names, window; ends its setup */
+    IPC_SETUP_STORE,      /* store: paths; ends its setup */
+    IPC_SETUP_LISTEN,     /* net: one listening socket, with its descriptor */
+    IPC_SETUP_ROUTE,      /* net: one route */
+    IPC_SETUP_POLICY,     /* net: the policy */
+    IPC_SETUP_NET,        /* net: names, limits, numbers of vaults; ends its setup */
+    IPC_CHANNEL_VAULT,    /* net: the descriptor of a channel to vault number n, new or in place of a broken one.
+                             vault: the descriptor of its channel to net */
+    IPC_CHANNEL_STORE,    /* net: the descriptor of a channel to the store. store: of its channel to net */
+    IPC_STOP,             /* finish what is under way and exit */
+    /* child to parent */
+    IPC_READY,
+    IPC_FAILED, /* a rule: why setup failed */
+    /* net and vault */
+    IPC_EXAMINE,
+    IPC_EXAMINED,
+    /* net and store */
+    IPC_ADMIT,
+    IPC_ADMITTED,
+    IPC_COMPLETE,
+};
+
+struct ipc_header {
+    uint16_t kind;
+    uint16_t version; /* 1 */
+    uint32_t length;  /* of the fields after the header */
+    uint64_t job;     /* chosen by who asks, repeated by who answers; 0 where nothing is answered */
+};
+
+/* Begins a message in `w`; `ipc_end` writes its length. False when the message does not fit. */
+void ipc_begin(struct writer *w, enum ipc_kind kind, uint64_t job);
+bool ipc_end(struct writer *w);
+/* Reads the header; `*fields` is what follows. RULE_IPC unless length and version are right. */
+enum rule ipc_read_header(struct span datagram, struct ipc_header *header, struct cursor *fields);
+
+/* --- the examination of one message: net asks a vault --- */
+
+struct ipc_examine {
+    int64_t now;
+    bool archive; /* seal what is disclosed, or plain, for the archive's readers */
+    struct outline_source source;
+};
+void ipc_write_examine(struct writer *w, uint64_t job, const struct ipc_examine *ask);
+/* Spans point into the datagram. */
+enum rule ipc_read_examine(struct cursor *fields, struct ipc_examine *ask);
+
+struct ipc_examined {
+    struct verdict verdict;
+    struct span record; /* an archive_record (service/archive.h) to hand to the store as it is; empty: none */
+};
+void ipc_write_examined(struct writer *w, uint64_t job, const struct ipc_examined *answer);
+enum rule ipc_read_examined(struct cursor *fields, struct ipc_examined *answer);
+
+/* --- admission: net asks the store before it forwards --- */
+
+struct ipc_replay {
+    uint8_t key[32];
+    int64_t expires; /* Date plus the window: until when it must be remembered */
+};
+struct ipc_admit {
+    int64_t now;
+    struct ipc_replay replay[VERDICT_PARTS_MAX]; /* refused when any is spent */
+    size_t replay_count;
+    struct span record; /* to be durable before the answer; empty: none */
+};
+void ipc_write_admit(struct writer *w, uint64_t job, const struct ipc_admit *ask);
+enum rule ipc_read_admit(struct cursor *fields, struct ipc_admit *ask);
+
+struct ipc_admitted {
+    enum rule rule;    /* RULE_OK: durable, not replayed; RULE_REPLAY; RULE_STORE_GONE: not durable */
+    int64_t record_id; /* of the archive record, also of the one that an honest copy already made; 0: none */
+};
+void ipc_write_admitted(struct writer *w, uint64_t job, const struct ipc_admitted *answer);
+enum rule ipc_read_admitted(struct cursor *fields, struct ipc_admitted *answer);
+
+/* What became of the message: its final response. Spends the replay keys when it is a 2xx. Not answered. */
+struct ipc_complete {
+    int64_t now;
+    int64_t record_id; /* 0: none */
+    uint32_t status;
+    struct ipc_replay replay[VERDICT_PARTS_MAX];
+    size_t replay_count;
+};
+void ipc_write_complete(struct writer *w, const struct ipc_complete *complete);
+enum rule ipc_read_complete(struct cursor *fields, struct ipc_complete *complete);
+
+/* --- setup --- */
+
+void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob); /* ANCHOR, CRL, READER */
+void ipc_write_identity(struct writer *w, struct span certificate_der, struct span key_der);
+enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der, struct span *key_der);
+
+struct ipc_vault_setup {
+    struct span name[MIDDLE_NAMES_MAX];
+    size_t name_count;
+    int64_t window;
+};
+void ipc_write_vault_setup(struct writer *w, const struct ipc_vault_setup *setup);
+enum rule ipc_read_vault_setup(struct cursor *fields, struct ipc_vault_setup *setup);
+
+struct ipc_store_setup {
+    struct span store_path;
+    struct span archive_path; /* empty: no archive */
+};
+void ipc_write_store_setup(struct writer *w, const struct ipc_store_setup *setup);
+enum rule ipc_read_store_setup(struct cursor *fields, struct ipc_store_setup *setup);
+
+void ipc_write_listen(struct writer *w, const struct hop *hop);
+enum rule ipc_read_listen(struct cursor *fields, struct hop *hop);
+
+void ipc_write_route(struct writer *w, const struct route *route);
+enum rule ipc_read_route(struct cursor *fields, struct route *route);
+
+void ipc_write_policy(struct writer *w, const struct policy *policy);
+enum rule ipc_read_policy(struct cursor *fields, struct policy *policy);
+
+struct ipc_net_setup {
+    struct span name[MIDDLE_NAMES_MAX];
+    size_t name_count;
+    struct limits limits;
+    uint32_t vaults;   /* how many channels will come; 0: no keys are configured */
+    bool archive;      /* an archive is configured */
+    int64_t window;
+};
+void ipc_write_net_setup(struct writer *w, const struct ipc_net_setup *setup);
+enum rule ipc_read_net_setup(struct cursor *fields, struct ipc_net_setup *setup);
+
+void ipc_write_channel(struct writer *w, enum ipc_kind kind, uint32_t number);
+enum rule ipc_read_channel(struct cursor *fields, uint32_t *number);
+
+void ipc_write_failed(struct writer *w, enum rule rule);
+enum rule ipc_read_failed(struct cursor *fields, enum rule *rule);
+
+/* --- the sockets (channel.c) --- */
+
+/* A pair of connected SOCK_SEQPACKET sockets, close-on-exec, with buffers of IPC_SOCKET_BUFFER. */
+bool channel_pair(int fd[2]);
+
+enum channel_result { CHANNEL_DONE, CHANNEL_AGAIN, CHANNEL_CLOSED };
+
+/* Sends one datagram with descriptors. CHANNEL_AGAIN when it would block on a non-blocking socket. */
+enum channel_result channel_send(int fd, struct span datagram, const int *fds, size_t fd_count);
+/* Receives one datagram into `buffer` (IPC_MESSAGE_MAX bytes). A truncated one, or one with more descriptors than
+ * `fd_max`, closes the channel; descriptors that come along are close-on-exec. */
+enum channel_result channel_receive(int fd, uint8_t *buffer, size_t buffer_len, struct span *datagram, int *fds,
+                                    size_t fd_max, size_t *fd_count);
+
+#endif
