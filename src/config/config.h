@@ -23,6 +23,8 @@ enum {
     CONFIG_VAULTS_MAX = 32,
     CONFIG_BYTES_MAX = 1024 * 1024, /* of the file */
     CONFIG_ERROR_MAX = 512,
+    CONFIG_URI_MAX = 512,  /* bytes of a URI */
+    CONFIG_TOKEN_MAX = 80, /* bytes of a method or of a pattern of media types */
 };
 
 /* A transport and an address: where to listen, where to send. */

@@ -19,6 +19,9 @@ enum {
     IPC_FDS_MAX = CONFIG_LISTEN_MAX,
     IPC_HEADER_LEN = 16,
     IPC_CONTROL_FD = 3, /* a child's channel to the parent */
+    IPC_RECORD_MAX = 224 * 1024,                     /* bytes of an archive record: it travels with a verdict */
+    IPC_BLOB_MAX = IPC_MESSAGE_MAX - 64,             /* bytes of a certificate or a revocation list */
+    IPC_KEY_MAX = 16 * 1024,                         /* bytes of a private key, DER */
 };
 
 enum ipc_kind {
@@ -47,6 +50,7 @@ enum ipc_kind {
     IPC_ADMIT,
     IPC_ADMITTED,
     IPC_COMPLETE,
+    IPC_KIND_LAST = IPC_COMPLETE,
 };
 
 struct ipc_header {
@@ -56,11 +60,20 @@ struct ipc_header {
     uint64_t job;     /* chosen by who asks, repeated by who answers; 0 where nothing is answered */
 };
 
+/* Every ipc_write_... writes one whole message, header included, into an empty writer, and leaves `w->full` set when it
+ * does not fit or holds what cannot be written. Every ipc_read_... takes the fields that ipc_read_header left, checks
+ * each of them, and breaks RULE_IPC when one is out of range or bytes are left over. Spans that are read point into the
+ * datagram: who keeps them longer copies them. */
+
 /* Begins a message in `w`; `ipc_end` writes its length. False when the message does not fit. */
 void ipc_begin(struct writer *w, enum ipc_kind kind, uint64_t job);
 bool ipc_end(struct writer *w);
-/* Reads the header; `*fields` is what follows. RULE_IPC unless length and version are right. */
+/* Reads the header; `*fields` is what follows. RULE_IPC unless kind, length and version are right. */
 enum rule ipc_read_header(struct span datagram, struct ipc_header *header, struct cursor *fields);
+
+/* Messages without fields: IPC_READY, IPC_STOP. */
+void ipc_write_bare(struct writer *w, enum ipc_kind kind);
+enum rule ipc_read_bare(const struct cursor *fields);
 
 /* --- the examination of one message: net asks a vault --- */
 
@@ -70,7 +83,6 @@ struct ipc_examine {
     struct outline_source source;
 };
 void ipc_write_examine(struct writer *w, uint64_t job, const struct ipc_examine *ask);
-/* Spans point into the datagram. */
 enum rule ipc_read_examine(struct cursor *fields, struct ipc_examine *ask);
 
 struct ipc_examined {
@@ -116,6 +128,7 @@ enum rule ipc_read_complete(struct cursor *fields, struct ipc_complete *complete
 /* --- setup --- */
 
 void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob); /* ANCHOR, CRL, READER */
+enum rule ipc_read_blob(struct cursor *fields, struct span *blob);
 void ipc_write_identity(struct writer *w, struct span certificate_der, struct span key_der);
 enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der, struct span *key_der);
 
@@ -162,15 +175,18 @@ enum rule ipc_read_failed(struct cursor *fields, enum rule *rule);
 
 /* --- the sockets (channel.c) --- */
 
-/* A pair of connected SOCK_SEQPACKET sockets, close-on-exec, with buffers of IPC_SOCKET_BUFFER. */
+/* A pair of connected SOCK_SEQPACKET sockets, close-on-exec, blocking, with send buffers that take IPC_MESSAGE_MAX (up to
+ * IPC_SOCKET_BUFFER where the system allows it). False leaves errno. */
 bool channel_pair(int fd[2]);
 
 enum channel_result { CHANNEL_DONE, CHANNEL_AGAIN, CHANNEL_CLOSED };
 
-/* Sends one datagram with descriptors. CHANNEL_AGAIN when it would block on a non-blocking socket. */
+/* Sends one datagram with descriptors, which stay open here. CHANNEL_AGAIN when it would block on a non-blocking
+ * socket. CHANNEL_CLOSED also for what can never be sent: an empty datagram, one over IPC_MESSAGE_MAX. */
 enum channel_result channel_send(int fd, struct span datagram, const int *fds, size_t fd_count);
 /* Receives one datagram into `buffer` (IPC_MESSAGE_MAX bytes). A truncated one, or one with more descriptors than
- * `fd_max`, closes the channel; descriptors that come along are close-on-exec. */
+ * `fd_max`, closes the channel (CHANNEL_CLOSED, every descriptor that came is closed; the caller closes `fd`).
+ * Descriptors that come along are close-on-exec and the caller's. With `fd_max` 0, `fds` and `fd_count` may be null. */
 enum channel_result channel_receive(int fd, uint8_t *buffer, size_t buffer_len, struct span *datagram, int *fds,
                                     size_t fd_max, size_t *fd_count);
 

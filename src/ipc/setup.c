@@ -1,0 +1,140 @@
+/* What the parent tells a child before it begins. */
+#include "ipc/fields.h"
+#include "ipc/ipc.h"
+
+#include <limits.h>
+#include <netinet/in.h>
+
+/* --- certificates, revocation lists, keys --- */
+
+void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob)
+{
+    ipc_begin(w, kind, 0);
+    writer_block(w, blob);
+    ipc_end(w);
+}
+
+enum rule ipc_read_blob(struct cursor *fields, struct span *blob)
+{
+    bool read = field_bytes(fields, IPC_BLOB_MAX, blob) && blob->len > 0;
+    return fields_end(read, fields);
+}
+
+void ipc_write_identity(struct writer *w, struct span certificate_der, struct span key_der)
+{
+    ipc_begin(w, IPC_SETUP_IDENTITY, 0);
+    writer_block(w, certificate_der);
+    writer_block(w, key_der);
+    ipc_end(w);
+}
+
+enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der, struct span *key_der)
+{
+    bool read = field_bytes(fields, CERTIFICATE_MAX, certificate_der) && certificate_der->len > 0 &&
+                field_bytes(fields, IPC_KEY_MAX, key_der) && key_der->len > 0;
+    return fields_end(read, fields);
+}
+
+/* --- the end of each setup --- */
+
+void ipc_write_vault_setup(struct writer *w, const struct ipc_vault_setup *setup)
+{
+    ipc_begin(w, IPC_SETUP_VAULT, 0);
+    field_write_names(w, setup->name, setup->name_count);
+    writer_i64(w, setup->window);
+    ipc_end(w);
+}
+
+enum rule ipc_read_vault_setup(struct cursor *fields, struct ipc_vault_setup *setup)
+{
+    *setup = (struct ipc_vault_setup){0};
+    bool read = field_names(fields, MIDDLE_NAMES_MAX, setup->name, &setup->name_count) &&
+                field_seconds(fields, &setup->window);
+    return fields_end(read, fields);
+}
+
+void ipc_write_store_setup(struct writer *w, const struct ipc_store_setup *setup)
+{
+    ipc_begin(w, IPC_SETUP_STORE, 0);
+    writer_block(w, setup->store_path);
+    writer_block(w, setup->archive_path);
+    ipc_end(w);
+}
+
+enum rule ipc_read_store_setup(struct cursor *fields, struct ipc_store_setup *setup)
+{
+    *setup = (struct ipc_store_setup){0};
+    bool read = field_text(fields, PATH_MAX - 1, false, &setup->store_path) &&
+                field_text(fields, PATH_MAX - 1, true, &setup->archive_path);
+    return fields_end(read, fields);
+}
+
+static void write_limits(struct writer *w, const struct limits *limits)
+{
+    const uint32_t number[] = {limits->message_bytes, limits->transactions,      limits->connections,
+                               limits->jobs_per_vault, limits->store_jobs,       limits->bindings,
+                               limits->bindings_per_user, limits->idle_seconds};
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
+        writer_u32(w, number[i]);
+}
+
+static bool read_limits(struct cursor *c, struct limits *limits)
+{
+    uint32_t *const number[] = {&limits->message_bytes, &limits->transactions,      &limits->connections,
+                                &limits->jobs_per_vault, &limits->store_jobs,       &limits->bindings,
+                                &limits->bindings_per_user, &limits->idle_seconds};
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
+        if (!field_number(c, 1, UINT32_MAX, number[i]))
+            return false;
+    return limits->message_bytes <= SIP_MESSAGE_MAX;
+}
+
+void ipc_write_net_setup(struct writer *w, const struct ipc_net_setup *setup)
+{
+    ipc_begin(w, IPC_SETUP_NET, 0);
+    field_write_names(w, setup->name, setup->name_count);
+    write_limits(w, &setup->limits);
+    writer_u32(w, setup->vaults);
+    field_write_bool(w, setup->archive);
+    writer_i64(w, setup->window);
+    ipc_end(w);
+}
+
+enum rule ipc_read_net_setup(struct cursor *fields, struct ipc_net_setup *setup)
+{
+    *setup = (struct ipc_net_setup){0};
+    bool read = field_names(fields, MIDDLE_NAMES_MAX, setup->name, &setup->name_count) &&
+                read_limits(fields, &setup->limits) && field_number(fields, 0, CONFIG_VAULTS_MAX, &setup->vaults) &&
+                field_bool(fields, &setup->archive) && field_seconds(fields, &setup->window);
+    return fields_end(read, fields);
+}
+
+/* --- channels, and what became of a setup --- */
+
+void ipc_write_channel(struct writer *w, enum ipc_kind kind, uint32_t number)
+{
+    ipc_begin(w, kind, 0);
+    writer_u32(w, number);
+    ipc_end(w);
+}
+
+enum rule ipc_read_channel(struct cursor *fields, uint32_t *number)
+{
+    return fields_end(field_number(fields, 0, CONFIG_VAULTS_MAX - 1, number), fields);
+}
+
+void ipc_write_failed(struct writer *w, enum rule rule)
+{
+    ipc_begin(w, IPC_FAILED, 0);
+    writer_u16(w, (uint16_t)rule);
+    ipc_end(w);
+}
+
+enum rule ipc_read_failed(struct cursor *fields, enum rule *rule)
+{
+    uint16_t value;
+    bool read = cursor_u16(fields, &value) && value != RULE_OK && value < RULE_COUNT;
+    if (read)
+        *rule = (enum rule)value;
+    return fields_end(read, fields);
+}
