@@ -1,0 +1,45 @@
+# The commands of the README; the build itself is Meson's (meson.build).
+
+BUILD = build
+BUILD_TEST = build-test
+PREFIX = /usr/local
+
+all: deps $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+help:
+	@echo 'make          builds sipseald and sipseal in $(BUILD)/'
+	@echo 'make test     installs what tests need, builds with sanitizers in $(BUILD_TEST)/, runs every test'
+	@echo 'make demo     shows on this machine, with real daemons, who on the path can read a message'
+	@echo 'make install  installs under PREFIX ($(PREFIX)); DESTDIR is honoured'
+	@echo 'make clean    removes both build folders'
+
+deps:
+	@scripts/deps build
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) --buildtype=release --prefix=$(PREFIX) -Dtests=false
+
+$(BUILD_TEST)/build.ninja:
+	meson setup $(BUILD_TEST) -Db_sanitize=address,undefined -Db_lundef=false --werror
+
+test:
+	@scripts/deps test
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja $(BUILD_TEST)/build.ninja
+	ninja -C $(BUILD)
+	ninja -C $(BUILD_TEST)
+	tests/run $(BUILD_TEST) $(BUILD)
+
+demo:
+	@scripts/deps demo
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+	scripts/demo $(BUILD)
+
+install: all
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) $(BUILD_TEST)
+
+.PHONY: all help deps test demo install clean
