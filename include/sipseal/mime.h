@@ -15,6 +15,7 @@ enum {
     MIME_DEPTH_MAX = 6,       /* multiparts, signatures and sealings nested in one another */
     MIME_CHILDREN_MAX = 16,   /* direct parts of one multipart */
     MIME_HEADERS_MAX = 16,    /* header lines of one part */
+    MIME_HEAD_MAX = 8192,     /* bytes of the head of one part */
     MIME_BOUNDARY_MAX = 70,   /* RFC 2046 5.1.1 */
     MIME_BOUNDARY_LEN = 32,   /* of the boundaries that sipseal writes: 128 random bits in hexadecimal */
 };
@@ -24,8 +25,9 @@ enum mime_transfer_encoding { MIME_BINARY, MIME_BASE64, MIME_7BIT, MIME_8BIT, MI
 /* What kind of body object an entity is (protocol.md 2). */
 enum mime_kind {
     MIME_PLAIN,     /* a leaf that is none of the others */
-    MIME_MULTIPART, /* any multipart but multipart/signed */
-    MIME_SEALED,    /* application/pkcs7-mime; smime-type authEnveloped-data, auth-enveloped-data or enveloped-data */
+    MIME_MULTIPART, /* any multipart, also a multipart/signed with another protocol, but not MIME_CLEAR_SIGNED */
+    MIME_SEALED,    /* application/pkcs7-mime; smime-type authEnveloped-data, auth-enveloped-data, enveloped-data, one that
+                       is not known, or none: what does not say that it can be read counts as sealed */
     MIME_SIGNED,    /* application/pkcs7-mime; smime-type signed-data */
     MIME_CLEAR_SIGNED, /* multipart/signed; protocol="application/pkcs7-signature" */
     MIME_CERTS_ONLY,
@@ -45,10 +47,13 @@ struct mime_entity {
     bool content_encoded; /* a Content-Encoding other than identity is there */
 };
 
-/* Takes apart `bytes`, a head, an empty line and a body. An entity without any header starts with the empty line. */
+/* Takes apart `bytes`, a head, an empty line and a body. An entity without any header starts with the empty line; one
+ * that ends with its head has an empty body. RULE_MIME_SYNTAX (also for a NUL, a bare CR or LF in the head, a header or
+ * parameter that stands twice), RULE_MIME_HEADERS. */
 enum rule mime_entity_parse(struct span bytes, struct mime_entity *entity);
 
-/* The entity that a SIP message carries. An entity with an empty body has an empty `body`. */
+/* The entity that a SIP message carries. RULE_MIME_SYNTAX. Without a body everything in the entity is empty, whatever
+ * the headers say; a body without a Content-Type is refused (RFC 3261 20.15). */
 enum rule mime_entity_of_message(const struct sip_message *m, struct mime_entity *entity);
 
 /* The value of a parameter in ";a=b;c=\"d\"": quotes removed, no escapes undone. Names compare without case. */
@@ -57,7 +62,8 @@ bool mime_param(struct span params, const char *name, struct span *value);
 /* Content-ID values compare without brackets and quotes (protocol.md 2.4): removes them. */
 struct span mime_bare_content_id(struct span value);
 
-/* Whether `type` ("text/plain") fits `pattern` ("text/plain", "text/ *" without the space, "*"). */
+/* Whether `type` ("text/plain") fits `pattern` ("text/plain", "text/ *" without the space, "*"), without regard to
+ * case. An empty type is text/plain (RFC 2045 5.2). */
 bool mime_type_matches(struct span type, struct span pattern);
 
 /* Whether Content-Disposition says `handling=optional` (RFC 3261 20.11). */
@@ -76,8 +82,12 @@ struct mime_parts {
 };
 
 /* The direct parts of a multipart (of multipart/signed too). Takes each from the budget and one level of depth, which
- * the caller gives back when it is done with them (`budget->depth++`). Preamble and epilogue are passed over. A part
- * with a duplicate Content-ID among its siblings breaks RULE_MIME_CONTENT_ID_TWICE. */
+ * the caller gives back when it is done with them (`budget->depth++`); a failure takes no level. Preamble and epilogue
+ * are passed over. A part's bytes are exact: the CRLF in front of a delimiter belongs to the delimiter (RFC 2046 5.1.1).
+ * A part with a duplicate Content-ID among its siblings breaks RULE_MIME_CONTENT_ID_TWICE; more parts or levels than
+ * the limits RULE_MIME_PARTS and RULE_MIME_DEPTH; a transfer encoding that a multipart must not have (RFC 2045 6.4)
+ * RULE_MIME_TRANSFER_ENCODING; everything else RULE_MIME_SYNTAX: no closing delimiter, no boundary or a bad one, a line
+ * that starts with a delimiter and goes on, a multipart/signed that has not two parts (RFC 1847 2.1). */
 enum rule mime_parts_of(const struct mime_entity *multipart, struct mime_budget *budget, struct mime_parts *parts);
 
 /* The body with its transfer encoding undone: the body itself for binary, 7bit and 8bit; decoded into the arena for

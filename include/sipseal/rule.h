@@ -44,6 +44,7 @@
     X(RULE_MIME_SYNTAX, "mime.syntax", 400, "the body is not well-formed MIME")                                        \
     X(RULE_MIME_DEPTH, "mime.depth", 413, "the body is nested deeper than the limit")                                  \
     X(RULE_MIME_PARTS, "mime.parts", 413, "the body has more parts than the limit")                                    \
+    X(RULE_MIME_HEADERS, "mime.headers", 413, "a part of the body has more header lines, or longer ones, than the limit")\
     X(RULE_MIME_SIZE, "mime.size", 413, "the body is larger than the limit")                                           \
     X(RULE_MIME_CONTENT_ID_TWICE, "mime.content-id-twice", 400, "two parts have the same Content-ID")                  \
     X(RULE_MIME_TRANSFER_ENCODING, "mime.transfer-encoding", 415, "the Content-Transfer-Encoding is not supported")    \
@@ -90,6 +91,7 @@
     /* files and processes */                                                                                          \
     X(RULE_FILE, "file.access", 0, "a file cannot be read or written")                                                 \
     X(RULE_FILE_FORMAT, "file.format", 0, "a file does not hold what it should")                                       \
+    X(RULE_ARCHIVE_NO_RECORD, "archive.no-record", 0, "the archive has no record with this number")                    \
     X(RULE_IPC, "process.message", 0, "a message between two processes is not well-formed")                            \
     X(RULE_CONFIG, "config.invalid", 0, "the configuration is not valid")
 
