@@ -44,7 +44,7 @@
     X(RULE_MIME_SYNTAX, "mime.syntax", 400, "the body is not well-formed MIME")                                        \
     X(RULE_MIME_DEPTH, "mime.depth", 413, "the body is nested deeper than the limit")                                  \
     X(RULE_MIME_PARTS, "mime.parts", 413, "the body has more parts than the limit")                                    \
-    X(RULE_MIME_HEADERS, "mime.headers", 413, "a part of the body has more header lines, or longer ones, than the limit")\
+    X(RULE_MIME_HEADERS, "mime.headers", 413, "a body part has more header lines, or longer ones, than the limit")          \
     X(RULE_MIME_SIZE, "mime.size", 413, "the body is larger than the limit")                                           \
     X(RULE_MIME_CONTENT_ID_TWICE, "mime.content-id-twice", 400, "two parts have the same Content-ID")                  \
     X(RULE_MIME_TRANSFER_ENCODING, "mime.transfer-encoding", 415, "the Content-Transfer-Encoding is not supported")    \

@@ -16,6 +16,12 @@ enum {
     ARCHIVE_EPOCH_SECONDS = 600,
     ARCHIVE_EPOCH_ID_LEN = 16,
     ARCHIVE_READERS_MAX = 8,
+    ARCHIVE_KEY_LEN = 32, /* AES-256 */
+    ARCHIVE_NONCE_LEN = 12,
+    ARCHIVE_TAG_LEN = 16,
+    ARCHIVE_PAYLOAD_VERSION = 1, /* of what is encrypted */
+    ARCHIVE_TEXT_MAX = 8192, /* bytes of one text in the clear part */
+    ARCHIVE_EPOCH_KEY_MAX = 64 * 1024,
 };
 
 /* What stands in the clear beside a record. */
@@ -30,6 +36,17 @@ struct archive_meta {
     uint8_t archive_key[32]; /* the same for honest copies of one message: archived once */
 };
 
+/* The bytes of the clear part: how it travels, and what the ciphertext is bound to. Numbers and words in it are those
+ * of this format, not of the program that runs, so that an archive outlives changes of `enum rule`. Reading gives
+ * RULE_FILE_FORMAT; spans point into what was read. */
+void archive_meta_write(struct writer *w, const struct archive_meta *meta);
+enum rule archive_meta_read(struct cursor *c, struct archive_meta *meta);
+
+/* The words for a proof in an archive: "none", "content", "domain", "user". A signature is named by rule_name. */
+const char *archive_proof_name(enum proof_kind proof);
+bool archive_proof_of(struct span name, enum proof_kind *proof);
+bool archive_rule_of(struct span name, enum rule *rule);
+
 /* A record as it goes from vault to store. */
 struct archive_record {
     struct archive_meta meta;
@@ -38,17 +55,29 @@ struct archive_record {
     struct span ciphertext; /* nonce (12), ciphertext, tag (16) */
 };
 void archive_record_write(struct writer *w, const struct archive_record *record);
+/* Reads exactly one record, to the cursor's end. RULE_FILE_FORMAT. */
 enum rule archive_record_read(struct cursor *c, struct archive_record *record);
+
+/* The additional data of a record's encryption: format, epoch and clear part. */
+void archive_bound_write(struct writer *w, const struct archive_record *record);
+enum { ARCHIVE_BOUND_MAX = 6 * ARCHIVE_TEXT_MAX + 1024 };
 
 /* --- in the vault --- */
 
 struct archive_sealer;
-/* Readers' certificates, referenced until freed. Null when there is no memory. */
+/* Readers' certificates (1 to ARCHIVE_READERS_MAX), referenced until freed. Whether they are fit to seal to is for the
+ * caller to check. Null when there is no memory or their number is out of bounds. */
 struct archive_sealer *archive_sealer_new(struct certificate *const *readers, size_t reader_count);
 void archive_sealer_free(struct archive_sealer *s);
 
+/* Whether an epoch is under way, and its key in memory. */
+bool archive_sealer_holds_key(const struct archive_sealer *s);
+/* Ends the epoch: wipes its key. The next record begins another. For when no record comes that would end it. */
+void archive_sealer_end_epoch(struct archive_sealer *s);
+
 /* Encrypts what was disclosed of a message; begins a new epoch when the old one is spent. The record's bytes are in
- * the arena. */
+ * the arena, and so is its plaintext until the arena is reset. The clear part speaks of the message as a whole: of its
+ * disclosed parts the first that proves nothing, or else the first, gives signer, proof and signature. */
 enum rule archive_seal(struct archive_sealer *s, const struct message_outline *outline, const struct verdict *verdict,
                        const struct disclosed *disclosed, int64_t now, struct arena *arena,
                        struct archive_record *record);
@@ -64,7 +93,8 @@ struct archive_content {
     size_t count;
 };
 
-/* Opens a record with a reader's key: RULE_CMS_NOT_READER, RULE_CMS_OPEN (also when the clear part was altered). */
+/* Opens a record with a reader's key: RULE_CMS_NOT_READER, RULE_CMS_OPEN (also when the clear part was altered),
+ * RULE_FILE_FORMAT when what was sealed is not an archive's payload. The content is in the arena. */
 enum rule archive_open(const struct archive_record *record, const struct identity *reader, struct arena *arena,
                        struct archive_content *content);
 

@@ -1,4 +1,8 @@
-/* The archive and the replay memory on disk (SQLite): no SIP, no keys. */
+/* The archive and the replay memory on disk (SQLite): no SIP, no keys.
+ *
+ * Opening and reading give RULE_FILE (cannot be read or written), RULE_FILE_FORMAT (not such a file, of another version,
+ * or damaged) and RULE_NO_MEMORY. Writing gives RULE_STORE_GONE whatever the cause: the disk is full, read-only or
+ * gone, or the file was moved away; nothing of the transaction is then kept, and a later `begin` tries again. */
 #ifndef SIPSEAL_SERVICE_ARCHIVE_DB_H
 #define SIPSEAL_SERVICE_ARCHIVE_DB_H
 
@@ -6,18 +10,22 @@
 
 struct archive_db;
 
-/* Opens (and creates, unless `read_only`) the archive. RULE_FILE, RULE_FILE_FORMAT. */
+/* Opens (and creates with mode 0600, unless `read_only`) the archive. It can be opened read-only, by the same user,
+ * while the daemon writes. */
 enum rule archive_db_open(const char *path, bool read_only, struct archive_db **db);
-void archive_db_close(struct archive_db *db);
+void archive_db_close(struct archive_db *db); /* null is allowed; what is not committed is not kept */
 
-/* Group commit: everything between begin and commit is durable when commit returns RULE_OK, or none of it is. */
+/* Group commit: everything between begin and commit is durable when commit returns RULE_OK, or none of it is. A
+ * commit after something between them failed keeps nothing either. */
 enum rule archive_db_begin(struct archive_db *db);
 enum rule archive_db_commit(struct archive_db *db);
 void archive_db_rollback(struct archive_db *db);
 
-/* Adds a record; a record with the same archive key is not added again and its id is given. */
+/* Adds a record; a record with the same archive key is not added again and the id of the first is given. The key of an
+ * epoch is kept once; a record that brings another key for the same epoch is refused. */
 enum rule archive_db_append(struct archive_db *db, const struct archive_record *record, int64_t *id);
-/* Notes the final response of the message. A later 2xx replaces an earlier other status, never the reverse. */
+/* Notes the final response of the message. The first one stays, but a later 2xx replaces an earlier other status. An
+ * id that is not in the archive changes nothing. */
 enum rule archive_db_complete(struct archive_db *db, int64_t id, uint32_t status);
 
 struct archive_row {
@@ -25,23 +33,30 @@ struct archive_row {
     uint32_t status; /* 0: none yet */
     struct archive_record record;
 };
-/* Calls `visit` for each record, oldest first, from id `after` on; spans live only during the call. Stops when it
+/* Calls `visit` for each record with an id above `after`, oldest first; spans live only during the call. Stops when it
  * returns false. */
 enum rule archive_db_each(struct archive_db *db, int64_t after, bool (*visit)(void *context, const struct archive_row *row),
                           void *context);
+/* RULE_ARCHIVE_NO_RECORD when there is none with this id. Its bytes are copied to the arena. */
 enum rule archive_db_find(struct archive_db *db, int64_t id, struct arena *arena, struct archive_row *row);
 
 /* --- replay memory (protocol.md 2.1) --- */
 
 struct replay_db;
+enum { REPLAY_KEY_LEN = 32, REPLAY_EXPIRE_MAX = 10000 };
+
 enum rule replay_db_open(const char *path, struct replay_db **db);
-void replay_db_close(struct replay_db *db);
-/* Whether the key was spent and has not expired at `now`. */
-enum rule replay_db_check(struct replay_db *db, const uint8_t key[32], int64_t now, bool *spent);
+void replay_db_close(struct replay_db *db); /* null is allowed */
+
 enum rule replay_db_begin(struct replay_db *db);
-enum rule replay_db_spend(struct replay_db *db, const uint8_t key[32], int64_t expires);
 enum rule replay_db_commit(struct replay_db *db);
-/* Forgets what has expired. */
+void replay_db_rollback(struct replay_db *db);
+
+/* Whether the key was spent, in this transaction or before, and has not expired at `now`: a key is kept up to and with
+ * the second `expires`. RULE_STORE_GONE when that cannot be told. */
+enum rule replay_db_check(struct replay_db *db, const uint8_t key[REPLAY_KEY_LEN], int64_t now, bool *spent);
+enum rule replay_db_spend(struct replay_db *db, const uint8_t key[REPLAY_KEY_LEN], int64_t expires);
+/* Forgets up to REPLAY_EXPIRE_MAX keys that have expired: bounded, so that nobody waits for it long. */
 enum rule replay_db_expire(struct replay_db *db, int64_t now);
 
 #endif
