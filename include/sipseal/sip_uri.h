@@ -46,6 +46,10 @@ bool sip_uri_in_domain(struct span uri, struct span domain);
 /* "sip:user@host" of a URI, host in lower case, user as written: how identities are shown and stored. */
 bool sip_write_aor(struct writer *w, struct span uri);
 
+/* The same with needless escapes undone and the others in one form: two URIs of one address-of-record give the same
+ * bytes, so that they can be a key. */
+bool sip_write_aor_key(struct writer *w, struct span uri);
+
 /* A name-addr or addr-spec with header parameters: From, To, Contact, Route, Record-Route. */
 struct sip_address {
     struct span display; /* as written, with quotes if it has them */
@@ -71,12 +75,13 @@ struct sip_via {
     uint16_t port; /* 0: not given */
     struct span params;
     struct span branch;   /* empty when there is none */
-    struct span received; /* empty when there is none */
+    struct span received; /* without brackets (RFC 5118 4.5 allows both forms); empty when there is none */
     bool has_rport;
     uint16_t rport; /* 0 when without value (RFC 3581) */
 };
 
-/* Reads one via-parm up to a comma or the end. */
+/* Reads one via-parm up to a comma or the end. When only its parameters are broken, `host` is set and `text` is empty:
+ * a request can still be answered. */
 enum rule sip_via_take(struct cursor *c, struct sip_via *via);
 
 #endif
