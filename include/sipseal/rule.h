@@ -36,6 +36,11 @@
     X(RULE_SIP_ROUTE, "sip.route", 404, "there is no route to the domain of the Request-URI")                          \
     X(RULE_SIP_NOT_REGISTERED, "sip.not-registered", 480, "the user is not registered")                                \
     X(RULE_SIP_REGISTER_DENIED, "sip.register-denied", 403, "this source may not register users of this domain")       \
+    X(RULE_SIP_CONTACT, "sip.contact", 400, "a Contact to register must be a SIP URI with a numeric host")             \
+    X(RULE_SIP_REGISTER_ORDER, "sip.register-order", 500, "a later registration by this client was taken already")   \
+    X(RULE_SIP_REGISTER_LIMIT, "sip.register-limit", 403, "the user has more contacts than the limit")                 \
+    X(RULE_SIP_NO_TRANSACTION, "sip.no-transaction", 481, "the request belongs to no transaction that is known here")  \
+    X(RULE_SIP_STRAY, "sip.stray", 0, "the response belongs to no request that is open here")                          \
     X(RULE_SIP_UNREACHABLE, "sip.unreachable", 503, "the next hop cannot be reached")                                  \
     X(RULE_SIP_TIMEOUT, "sip.timeout", 408, "the next hop did not answer in time")                                     \
     X(RULE_SIP_CONGESTION, "sip.congestion", 513,                                                                      \
