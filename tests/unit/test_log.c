@@ -1,0 +1,163 @@
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+
+static const struct log quiet = {.process = "net", .level = LOG_LEVEL_INFO, .fd = -1};
+static const int64_t moment = 1795438800123;
+
+static uint8_t room[LOG_LINE_MAX];
+
+#define LINE(...)                                                                                                      \
+    line_of((const struct log_field[]){__VA_ARGS__}, sizeof((const struct log_field[]){__VA_ARGS__}) /                 \
+                                                         sizeof(struct log_field))
+
+static struct span line_of(const struct log_field *fields, size_t count)
+{
+    struct writer w = writer_over(room, sizeof room);
+    log_compose(&w, &quiet, moment, LOG_LEVEL_WARNING, "refused", fields, count);
+    assert_false(w.full);
+    return writer_span(&w);
+}
+
+static void a_line_says_when_how_grave_who_and_what(void **state)
+{
+    (void)state;
+    assert_span_text(LINE(log_none()), "time=2026-11-23T13:00:00.123Z level=warning process=net event=refused\n");
+    assert_span_text(LINE(log_rule(RULE_DATE_STALE), log_text("call_id", SPAN("c1@ua1")), log_number("status", 403)),
+                     "time=2026-11-23T13:00:00.123Z level=warning process=net event=refused rule=signature.date "
+                     "call_id=c1@ua1 status=403\n");
+}
+
+static void assert_field(struct log_field field, const char *wanted)
+{
+    struct span line = LINE(field), prefix = SPAN("time=2026-11-23T13:00:00.123Z level=warning process=net event=refused ");
+    assert_true(span_starts(line, prefix));
+    struct span rest = span_part(line, prefix.len, line.len);
+    assert_span_text(span_part(rest, 0, rest.len - 1), wanted);
+}
+
+static void values_from_outside_cannot_forge_a_line_or_a_field(void **state)
+{
+    (void)state;
+    assert_field(log_text("v", SPAN("plain/:@+-[]_.,;?&*'~")), "v=plain/:@+-[]_.,;?&*'~");
+    assert_field(log_text("v", SPAN("")), "v=\"\"");
+    assert_field(log_text("v", SPAN("a b")), "v=\"a b\"");
+    assert_field(log_text("v", SPAN("x event=ready")), "v=\"x event=ready\"");
+    assert_field(log_text("v", SPAN("a=b")), "v=\"a=b\"");
+    assert_field(log_text("v", SPAN("a\nb\r\t\0c")), "v=\"a\\x0ab\\x0d\\x09\\x00c\"");
+    assert_field(log_text("v", SPAN("\"\\")), "v=\"\\\"\\\\\"");
+    assert_field(log_text("v", SPAN("\x7f\x80\xff\x1b[31m")), "v=\"\\x7f\\x80\\xff\\x1b[31m\"");
+}
+
+static void every_byte_stays_within_its_line_and_its_quotes(void **state)
+{
+    (void)state;
+    for (unsigned c = 0; c < 256; c++) {
+        uint8_t byte = (uint8_t)c;
+        struct span line = LINE(log_text("v", span_of(&byte, 1)));
+        assert_int_equal(span_find(line, '\n'), line.len - 1);
+        for (size_t i = 0; i + 1 < line.len; i++)
+            assert_true(line.at[i] >= ' ' && line.at[i] < 0x7f);
+    }
+}
+
+static void numbers_words_digests_and_addresses_are_shown(void **state)
+{
+    (void)state;
+    assert_field(log_number("n", INT64_MIN), "n=-9223372036854775808");
+    assert_field(log_number("n", 0), "n=0");
+    assert_field(log_word("w", "tcp"), "w=tcp");
+    assert_field(log_word("w", NULL), "w=\"\"");
+    assert_field(log_hex("digest", SPAN("\x01\xfe")), "digest=01fe");
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(5060)};
+    inet_pton(AF_INET, "192.0.2.1", &in.sin_addr);
+    assert_field(log_address("source", (const struct sockaddr *)&in), "source=192.0.2.1:5060");
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(5061)};
+    inet_pton(AF_INET6, "2001:db8::1", &in6.sin6_addr);
+    assert_field(log_address("source", (const struct sockaddr *)&in6), "source=[2001:db8::1]:5061");
+    struct sockaddr_storage none = {.ss_family = AF_UNIX};
+    assert_field(log_address("source", (const struct sockaddr *)&none), "source=unknown");
+    assert_field(log_address("source", NULL), "source=unknown");
+}
+
+static void a_long_value_is_cut_and_says_so(void **state)
+{
+    (void)state;
+    uint8_t value[LOG_VALUE_MAX + 1], wanted[LOG_VALUE_MAX + 16];
+    memset(value, 'x', sizeof value);
+    struct writer w = writer_over(wanted, sizeof wanted);
+    writer_text(&w, "v=");
+    writer_put(&w, span_of(value, LOG_VALUE_MAX));
+    writer_byte(&w, 0);
+    assert_field(log_text("v", span_of(value, LOG_VALUE_MAX)), (const char *)wanted);
+    w = writer_over(wanted, sizeof wanted);
+    writer_text(&w, "v=\"");
+    writer_put(&w, span_of(value, LOG_VALUE_MAX));
+    writer_text(&w, "...\"");
+    writer_byte(&w, 0);
+    assert_field(log_text("v", span_of(value, sizeof value)), (const char *)wanted);
+}
+
+static void a_line_is_never_longer_than_its_limit(void **state)
+{
+    (void)state;
+    uint8_t value[LOG_VALUE_MAX];
+    memset(value, 0xff, sizeof value); /* four characters each once escaped */
+    struct log_field fields[12];
+    for (size_t i = 0; i < 12; i++)
+        fields[i] = log_text("v", span_of(value, sizeof value));
+    struct span line = line_of(fields, 12);
+    assert_true(line.len <= LOG_LINE_MAX);
+    struct span end = SPAN("\\xff\" cut=yes\n");
+    assert_span_equal(span_part(line, line.len - end.len, end.len), end);
+}
+
+static void a_line_goes_out_in_one_write_from_its_level_on(void **state)
+{
+    (void)state;
+    int fd[2];
+    assert_int_equal(pipe(fd), 0);
+    struct log log = {.process = "store", .level = LOG_LEVEL_WARNING, .fd = fd[1]};
+    LOG(&log, LOG_LEVEL_INFO, "unseen", log_none());
+    LOG(&log, LOG_LEVEL_ERROR, "seen", log_number("n", 1));
+    close(fd[1]);
+    uint8_t got[LOG_LINE_MAX];
+    ssize_t len = read(fd[0], got, sizeof got);
+    assert_true(len > 0);
+    struct span line = span_of(got, (size_t)len), end = SPAN("Z level=error process=store event=seen n=1\n");
+    assert_true(span_starts(line, SPAN("time=20")));
+    assert_span_equal(span_part(line, line.len - end.len, end.len), end);
+    assert_int_equal(span_find(line, '\n'), line.len - 1);
+    close(fd[0]);
+}
+
+static void levels_have_names(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i <= LOG_LEVEL_ERROR; i++) {
+        enum log_level level;
+        assert_true(log_level_of(log_level_name((enum log_level)i), &level));
+        assert_int_equal(level, i);
+    }
+    enum log_level level;
+    assert_false(log_level_of("loud", &level));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_says_when_how_grave_who_and_what),
+        cmocka_unit_test(values_from_outside_cannot_forge_a_line_or_a_field),
+        cmocka_unit_test(every_byte_stays_within_its_line_and_its_quotes),
+        cmocka_unit_test(numbers_words_digests_and_addresses_are_shown),
+        cmocka_unit_test(a_long_value_is_cut_and_says_so),
+        cmocka_unit_test(a_line_is_never_longer_than_its_limit),
+        cmocka_unit_test(a_line_goes_out_in_one_write_from_its_level_on),
+        cmocka_unit_test(levels_have_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
