@@ -26,8 +26,8 @@ enum mime_transfer_encoding { MIME_BINARY, MIME_BASE64, MIME_7BIT, MIME_8BIT, MI
 enum mime_kind {
     MIME_PLAIN,     /* a leaf that is none of the others */
     MIME_MULTIPART, /* any multipart, also a multipart/signed with another protocol, but not MIME_CLEAR_SIGNED */
-    MIME_SEALED,    /* application/pkcs7-mime; smime-type authEnveloped-data, auth-enveloped-data, enveloped-data, one that
-                       is not known, or none: what does not say that it can be read counts as sealed */
+    MIME_SEALED,    /* application/pkcs7-mime; smime-type authEnveloped-data, auth-enveloped-data, enveloped-data, one
+                       that is not known, or none: what does not say that it can be read counts as sealed */
     MIME_SIGNED,    /* application/pkcs7-mime; smime-type signed-data */
     MIME_CLEAR_SIGNED, /* multipart/signed; protocol="application/pkcs7-signature" */
     MIME_CERTS_ONLY,
@@ -83,7 +83,7 @@ struct mime_parts {
 
 /* The direct parts of a multipart (of multipart/signed too). Takes each from the budget and one level of depth, which
  * the caller gives back when it is done with them (`budget->depth++`); a failure takes no level. Preamble and epilogue
- * are passed over. A part's bytes are exact: the CRLF in front of a delimiter belongs to the delimiter (RFC 2046 5.1.1).
+ * are passed over. A part's bytes are exact: the CRLF before a delimiter belongs to the delimiter (RFC 2046 5.1.1).
  * A part with a duplicate Content-ID among its siblings breaks RULE_MIME_CONTENT_ID_TWICE; more parts or levels than
  * the limits RULE_MIME_PARTS and RULE_MIME_DEPTH; a transfer encoding that a multipart must not have (RFC 2045 6.4)
  * RULE_MIME_TRANSFER_ENCODING; everything else RULE_MIME_SYNTAX: no closing delimiter, no boundary or a bad one, a line
