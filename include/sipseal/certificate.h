@@ -10,6 +10,7 @@ typedef struct evp_pkey_st EVP_PKEY; /* OpenSSL's */
 enum {
     CERTIFICATE_HASH_LEN = 32,     /* SHA-256 of the DER */
     CERTIFICATE_MAX = 8192,        /* bytes of one certificate */
+    CERTIFICATE_ISSUER_MAX = 1024, /* bytes of one IssuerAndSerialNumber */
     CERTIFICATE_NAMES_MAX = 16,    /* subjectAltNames that are looked at */
     CERTIFICATES_IN_BAG_MAX = 8,   /* certificates in one SignedData */
     TRUST_ANCHORS_MAX = 512,
@@ -17,6 +18,10 @@ enum {
 };
 
 enum certificate_name_kind { NAME_URI, NAME_DNS };
+
+/* Kinds of public keys that are known (protocol.md 2.2). RSA has 2048 to 8192 bits. All may stand in a chain; which of
+ * them seal and sign is the choice of cms_seal and cms_sign. */
+enum key_kind { KEY_P256, KEY_P384, KEY_RSA, KEY_ED25519, KEY_X25519 };
 
 /* Immutable once parsed; counted, so that a cache and its users can hold it together. Not for several threads. */
 struct certificate {
@@ -27,6 +32,7 @@ struct certificate {
     struct span issuer_and_serial;      /* DER IssuerAndSerialNumber (RFC 5652 10.2.4), owned */
     struct span subject_key_id;         /* owned; empty when the extension is absent */
     EVP_PKEY *key;                      /* the public key, owned */
+    enum key_kind key_kind;
     int64_t not_before, not_after;
     bool may_sign, may_agree, may_encipher; /* by key usage (absent: all) and kind of key */
     bool purpose_email, purpose_sip;        /* extended key usage: emailProtection or any; id-kp-sipDomain or any */
@@ -38,18 +44,21 @@ struct certificate {
     void *x509; /* OpenSSL's X509, for chains */
 };
 
-/* Parses one DER certificate, which is copied. RULE_CERT_SYNTAX, RULE_CERT_KEY (a kind or size that is refused). The
- * caller holds one reference. */
+/* Parses one DER certificate, which is copied. RULE_CERT_SYNTAX (also for a name with an embedded zero or another byte that
+ * is no printable ASCII), RULE_CERT_KEY (a kind or size that is refused), RULE_NO_MEMORY. The caller holds one
+ * reference. */
 enum rule certificate_parse(struct span der, struct certificate **out);
 struct certificate *certificate_hold(struct certificate *c);
 void certificate_release(struct certificate *c); /* null is allowed */
 
 /* Whether a sip: or sips: URI among the names is this address-of-record (sip_same_aor). */
-bool certificate_names_aor(const struct certificate *c, struct span uri);
+bool certificate_names_aor(const struct certificate *c, struct span uri); /* in src/e2m, which knows SIP */
 /* Whether a dNSName, or a sip: URI without user, equals the host exactly, without regard to case (RFC 5922 7.2). */
-bool certificate_names_host(const struct certificate *c, struct span host);
+bool certificate_names_host(const struct certificate *c, struct span host); /* in src/e2m */
 /* The first sip: or sips: URI, else the first dNSName, else empty: how to show whose it is. */
 struct span certificate_shown_name(const struct certificate *c);
+/* The content octets of the serial number, for revocation lists. */
+struct span certificate_serial(const struct certificate *c);
 
 /* --- trust --- */
 
@@ -59,13 +68,16 @@ struct trust;
 
 struct trust *trust_new(void);
 void trust_free(struct trust *t);
+/* RULE_CONFIG when there are TRUST_ANCHORS_MAX already; else as certificate_parse. */
 enum rule trust_add_anchor(struct trust *t, struct span der);
+/* A revocation list (RFC 5280 5), complete for its issuer. Once one is configured for an authority, it must be in date
+ * whenever a certificate of that authority is checked, or the check fails. RULE_CERT_SYNTAX, RULE_CONFIG (too many). */
 enum rule trust_add_crl(struct trust *t, struct span der);
 
 enum certificate_use { USE_SIGN, USE_SEAL };
 
 /* Whether the certificate chains to an anchor (through `others`, candidates only), is in date and not revoked at `now`,
- * and its usages fit the use. RULE_CERT_UNTRUSTED, _EXPIRED, _REVOKED, _USAGE, _KEY. */
+ * and its usages fit the use. RULE_CERT_UNTRUSTED, _EXPIRED, _REVOKED, _REVOCATION_UNKNOWN, _USAGE, _KEY. */
 enum rule trust_check(struct trust *t, const struct certificate *c, struct certificate *const *others,
                       size_t other_count, enum certificate_use use, int64_t now);
 
@@ -79,7 +91,8 @@ struct identity {
     EVP_PKEY *key;
 };
 
-/* A certificate and its private key (PKCS#8 DER). RULE_CERT_KEY when they do not belong together. */
+/* A certificate and its private key (PKCS#8 DER), both owned. RULE_CERT_KEY when they do not belong together, RULE_FILE_FORMAT
+ * when the key cannot be read; else as certificate_parse. On failure there is nothing to clear. */
 enum rule identity_load(struct span certificate_der, struct span key_der, struct identity *identity);
 void identity_clear(struct identity *identity);
 

@@ -49,7 +49,7 @@
     X(RULE_MIME_SYNTAX, "mime.syntax", 400, "the body is not well-formed MIME")                                        \
     X(RULE_MIME_DEPTH, "mime.depth", 413, "the body is nested deeper than the limit")                                  \
     X(RULE_MIME_PARTS, "mime.parts", 413, "the body has more parts than the limit")                                    \
-    X(RULE_MIME_HEADERS, "mime.headers", 413, "a body part has more header lines, or longer ones, than the limit")          \
+    X(RULE_MIME_HEADERS, "mime.headers", 413, "a body part has more header lines, or longer ones, than the limit")     \
     X(RULE_MIME_SIZE, "mime.size", 413, "the body is larger than the limit")                                           \
     X(RULE_MIME_CONTENT_ID_TWICE, "mime.content-id-twice", 400, "two parts have the same Content-ID")                  \
     X(RULE_MIME_TRANSFER_ENCODING, "mime.transfer-encoding", 415, "the Content-Transfer-Encoding is not supported")    \
@@ -67,6 +67,8 @@
     X(RULE_CERT_UNTRUSTED, "certificate.untrusted", 403, "the certificate does not chain to a trusted authority")      \
     X(RULE_CERT_EXPIRED, "certificate.expired", 403, "the certificate is not valid at this time")                      \
     X(RULE_CERT_REVOKED, "certificate.revoked", 403, "the certificate is revoked")                                     \
+    X(RULE_CERT_REVOCATION_UNKNOWN, "certificate.revocation-unknown", 403,                                             \
+      "the revocation list of the certificate's authority is out of date or not signed by it")                         \
     X(RULE_CERT_USAGE, "certificate.usage", 403, "the certificate may not be used for this")                           \
     X(RULE_CERT_KEY, "certificate.key", 403, "the certificate's key is of a kind or size that is refused")             \
     X(RULE_SIGNATURE_ABSENT, "signature.absent", 495, "there is no signature")                                         \

@@ -1,0 +1,35 @@
+#include "cms/key_kind.h"
+
+#include <openssl/evp.h>
+
+#include "cms/der.h"
+
+static const struct key_traits table[] = {
+    {KEY_P256, OID_EC_PUBLIC_KEY, OID_P256, 256, 256, true, true, false},
+    {KEY_P384, OID_EC_PUBLIC_KEY, OID_P384, 384, 384, true, true, false},
+    {KEY_RSA, OID_RSA, OID_UNKNOWN, 2048, 8192, true, false, true},
+    {KEY_ED25519, OID_ED25519, OID_UNKNOWN, 0, 512, true, false, false},
+    {KEY_X25519, OID_X25519, OID_UNKNOWN, 0, 512, false, true, false},
+};
+
+static bool curve_is(const struct der_algorithm *algorithm, enum oid curve)
+{
+    struct cursor c = cursor_over(algorithm->parameters);
+    enum oid named;
+    if (curve == OID_UNKNOWN)
+        return der_no_parameters(algorithm);
+    return der_take_oid(&c, &named) && cursor_done(&c) && named == curve;
+}
+
+const struct key_traits *key_traits_of(struct span public_key_info, EVP_PKEY *key)
+{
+    struct cursor c = cursor_over(public_key_info);
+    struct der_algorithm algorithm;
+    if (!der_enter(&c, DER_SEQUENCE, &c) || !der_take_algorithm(&c, &algorithm))
+        return NULL;
+    int bits = EVP_PKEY_get_bits(key);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (algorithm.oid == table[i].algorithm && curve_is(&algorithm, table[i].curve))
+            return bits >= table[i].bits_min && bits <= table[i].bits_max ? &table[i] : NULL;
+    return NULL;
+}
