@@ -1,0 +1,262 @@
+#include "ua/agent.h"
+
+#include <stdlib.h>
+
+#include "sipseal/random.h"
+#include "ua/compose.h"
+
+enum { RESPONSE_MAX = 64 * 1024 };
+
+struct agent {
+    struct agent_settings settings;
+    struct sip_transactions *transactions;
+    struct replay_set replay;
+    struct arena arena;
+    struct sip_message message;
+    struct incoming incoming;
+    struct agent_event response_event; /* what the last message was to one's own request */
+    bool has_response;
+    uint8_t stateless[RESPONSE_MAX]; /* a response that no transaction keeps */
+    size_t stateless_len;
+    uint64_t stateless_flow;
+    uint8_t room[RESPONSE_MAX];
+};
+
+static bool open_parts(struct agent *a)
+{
+    struct sip_transaction_settings settings = {
+        .count_max = AGENT_TRANSACTIONS_MAX,
+        .bytes_max = AGENT_BYTES_MAX,
+        .find_merged = true,
+    };
+    if (!random_bytes(settings.key, sizeof settings.key))
+        return false;
+    a->transactions = sip_transactions_new(&settings);
+    return a->transactions && replay_set_open(&a->replay, REPLAY_SET_MAX) && arena_open(&a->arena, INCOMING_ARENA);
+}
+
+struct agent *agent_new(const struct agent_settings *settings)
+{
+    struct agent *a = calloc(1, sizeof *a);
+    if (!a)
+        return NULL;
+    a->settings = *settings;
+    if (open_parts(a))
+        return a;
+    agent_free(a);
+    return NULL;
+}
+
+static void forget_incoming(struct agent *a)
+{
+    incoming_clear(&a->incoming);
+    arena_reset(&a->arena);
+}
+
+void agent_free(struct agent *a)
+{
+    if (!a)
+        return;
+    if (a->arena.at)
+        forget_incoming(a);
+    sip_transactions_free(a->transactions);
+    replay_set_close(&a->replay);
+    arena_close(&a->arena);
+    free(a);
+}
+
+/* --- requests that arrive --- */
+
+/* Writes the response that was decided; false when there is none. */
+static bool write_response(struct agent *a, const struct agent_input *input, struct writer *w)
+{
+    char tag[COMPOSE_TOKEN_LEN + 1];
+    if (a->incoming.status == 0 || !compose_token(tag))
+        return false;
+    const struct sip_response response = {
+        .status = a->incoming.status,
+        .to_tag = span_text(tag),
+        .headers = a->incoming.headers,
+    };
+    return sip_response_write(w, &a->message, &input->source, &response);
+}
+
+static void respond(struct agent *a, const struct agent_input *input, uint64_t id)
+{
+    struct writer w = writer_over(a->room, sizeof a->room);
+    if (write_response(a, input, &w))
+        sip_server_respond(a->transactions, input->now_ms, id, a->incoming.status, writer_span(&w));
+}
+
+static void respond_stateless(struct agent *a, const struct agent_input *input)
+{
+    struct writer w = writer_over(a->stateless, sizeof a->stateless);
+    a->stateless_len = write_response(a, input, &w) ? w.len : 0;
+    a->stateless_flow = input->flow;
+}
+
+static void decide(struct agent *a, const struct agent_input *input, bool merged)
+{
+    const struct incoming_terms terms = {
+        .recipient = a->settings.recipient,
+        .aor = a->settings.aor,
+        .replay = &a->replay,
+        .now = input->now,
+        .merged = merged,
+    };
+    if (a->settings.recipient)
+        incoming_decide(&terms, &a->message, &a->arena, &a->incoming);
+    else
+        incoming_refuse(RULE_SIP_METHOD, &a->incoming);
+}
+
+static void receive_request(struct agent *a, const struct agent_input *input)
+{
+    uint64_t id;
+    enum sip_arrival arrival = sip_transaction_request(a->transactions, input->now_ms, input->flow, input->reliable,
+                                                       &a->message, NULL, &id);
+    switch (arrival) {
+    case SIP_ARRIVAL_NEW:
+    case SIP_ARRIVAL_MERGED:
+        decide(a, input, arrival == SIP_ARRIVAL_MERGED);
+        respond(a, input, id);
+        break;
+    case SIP_ARRIVAL_STATELESS:
+        if (a->message.method == SIP_ACK)
+            break;
+        decide(a, input, false);
+        respond_stateless(a, input);
+        break;
+    case SIP_ARRIVAL_FULL:
+        incoming_refuse(RULE_OVERLOAD, &a->incoming);
+        respond_stateless(a, input);
+        break;
+    default:
+        break;
+    }
+}
+
+static void receive_response(struct agent *a, const struct agent_input *input)
+{
+    uint64_t id;
+    void *user;
+    if (sip_transaction_response(a->transactions, input->now_ms, &a->message, &id, &user) != SIP_ARRIVAL_RESPONSE)
+        return;
+    a->response_event = (struct agent_event){
+        .kind = a->message.status < 200 ? AGENT_PROGRESS : AGENT_FINAL,
+        .id = id,
+        .response = &a->message,
+    };
+    a->has_response = true;
+}
+
+/* A request that is not well-formed is answered when enough of it was understood (RFC 3261 8.2, 21.4.1). */
+static void receive_broken(struct agent *a, const struct agent_input *input, enum rule rule)
+{
+    if (!sip_message_answerable(&a->message) || a->message.method == SIP_ACK)
+        return;
+    incoming_refuse(rule, &a->incoming);
+    respond_stateless(a, input);
+}
+
+void agent_receive(struct agent *a, const struct agent_input *input, const struct incoming **incoming)
+{
+    *incoming = NULL;
+    forget_incoming(a);
+    enum rule rule = sip_message_parse(input->bytes, input->reliable ? SIP_STREAM : SIP_DATAGRAM, &a->message);
+    if (rule != RULE_OK)
+        receive_broken(a, input, rule);
+    else if (a->message.is_request)
+        receive_request(a, input);
+    else
+        receive_response(a, input);
+    if (a->incoming.is_message)
+        *incoming = &a->incoming;
+}
+
+/* --- one's own requests --- */
+
+enum rule agent_request(struct agent *a, uint64_t now_ms, uint64_t flow, bool reliable, struct span bytes,
+                        struct span branch, struct span method, uint64_t *id)
+{
+    const struct sip_client client = {
+        .request = bytes,
+        .branch = branch,
+        .method = method,
+        .flow = flow,
+        .reliable = reliable,
+    };
+    return sip_client_start(a->transactions, now_ms, &client, id);
+}
+
+uint64_t agent_deadline(const struct agent *a)
+{
+    return sip_transactions_deadline(a->transactions);
+}
+
+void agent_tick(struct agent *a, uint64_t now_ms)
+{
+    sip_transactions_tick(a->transactions, now_ms);
+}
+
+void agent_flow_failed(struct agent *a, uint64_t flow)
+{
+    sip_transactions_flow_failed(a->transactions, flow);
+}
+
+/* --- what comes out --- */
+
+static bool take_stateless(struct agent *a, struct agent_event *event)
+{
+    if (a->stateless_len == 0)
+        return false;
+    *event = (struct agent_event){
+        .kind = AGENT_SEND,
+        .flow = a->stateless_flow,
+        .bytes = span_of(a->stateless, a->stateless_len),
+        .is_server = true,
+    };
+    a->stateless_len = 0;
+    return true;
+}
+
+/* What matters of a transaction's event to a user agent: false for the others. */
+static bool translate(const struct sip_event *from, struct agent_event *event)
+{
+    *event = (struct agent_event){.id = from->id, .flow = from->flow, .is_server = from->is_server};
+    switch (from->kind) {
+    case SIP_EVENT_SEND:
+        event->kind = AGENT_SEND;
+        event->bytes = from->bytes;
+        return true;
+    case SIP_EVENT_TIMEOUT:
+    case SIP_EVENT_FLOW_FAILED:
+        event->kind = AGENT_FAILED;
+        event->rule = from->kind == SIP_EVENT_TIMEOUT ? RULE_SIP_TIMEOUT : RULE_SIP_UNREACHABLE;
+        return !from->is_server;
+    default:
+        return false;
+    }
+}
+
+bool agent_next(struct agent *a, struct agent_event *event)
+{
+    struct sip_event from;
+    if (take_stateless(a, event))
+        return true;
+    if (a->has_response) {
+        a->has_response = false;
+        *event = a->response_event;
+        return true;
+    }
+    while (sip_transaction_next(a->transactions, &from))
+        if (translate(&from, event))
+            return true;
+    return false;
+}
+
+void agent_send_failed(struct agent *a, const struct agent_event *event)
+{
+    if (event->id)
+        sip_transaction_send_failed(a->transactions, event->id);
+}
