@@ -13,7 +13,7 @@ enum { PROOF_WINDOW_DEFAULT = 600 }; /* seconds that a signed Date may differ fr
 enum proof_kind {
     PROOF_NONE,    /* nothing: no signature, or one that fails */
     PROOF_CONTENT, /* who wrote the content, not that it belongs to this message (plain RFC 8591) */
-    PROOF_DOMAIN,  /* the sender's domain vouches (outer signature over a sealed part) */
+    PROOF_DOMAIN,  /* the sender's domain vouches: only for a signature over a sealed part (protocol.md 2.1, rule 3) */
     PROOF_USER,    /* the sender, for this message */
 };
 
@@ -23,7 +23,6 @@ struct proof_terms {
     int64_t now;
     int64_t window;                           /* seconds; PROOF_WINDOW_DEFAULT */
     const struct message_context *context;    /* the message around it */
-    bool outer_over_sealed;                   /* a domain's certificate also serves */
     /* The sealed part that the signature was found in; null when it was not sealed. */
     const struct proof_sealed {
         struct span cid;
@@ -52,7 +51,8 @@ void proof_examine(const struct mime_entity *entity, const struct proof_terms *t
                    struct arena *arena, struct proof *out);
 void proof_clear(struct proof *p);
 
-/* SHA-256 over signer's key hash, attributes hash and, for a middle, the Request-URI (protocol.md 2.1, Replay). */
-void proof_replay_key(const struct proof *p, const struct span *request_uri, uint8_t key[32]);
+/* SHA-256 over signer's key hash, attributes hash and, for a middle, the Request-URI (protocol.md 2.1, Replay). Only of a
+ * proof that has a signer. */
+enum rule proof_replay_key(const struct proof *p, const struct span *request_uri, uint8_t key[32]);
 
 #endif
