@@ -128,7 +128,8 @@ static enum rule write_durably(struct database *d)
     };
     int64_t level = 0;
     int stays = 1;
-    enum rule rule = RULE_OK;
+    /* SQLite opens a file that it may not write for reading, and says nothing. */
+    enum rule rule = sqlite3_db_readonly(d->handle, "main") == 0 ? RULE_OK : RULE_FILE;
     for (size_t i = 0; i < sizeof pragmas / sizeof pragmas[0] && rule == RULE_OK; i++)
         rule = execute(d, pragmas[i]);
     if (rule == RULE_OK)
@@ -217,7 +218,7 @@ enum rule database_begin(struct database *d)
         close_handle(d);
     if (!d->handle && open_as(d, DATABASE_WRITE) != RULE_OK)
         close_handle(d);
-    if (!d->handle || execute(d, "BEGIN IMMEDIATE") != RULE_OK) {
+    if (!d->handle || sqlite3_db_readonly(d->handle, "main") != 0 || execute(d, "BEGIN IMMEDIATE") != RULE_OK) {
         database_rollback(d);
         return RULE_STORE_GONE;
     }
@@ -256,7 +257,8 @@ void database_done(sqlite3_stmt *s)
 
 enum rule database_run(struct database *d, sqlite3_stmt *s)
 {
-    int code = sqlite3_step(s);
+    /* Outside a transaction, also one that a fault has ended, every statement would be kept by itself. */
+    int code = sqlite3_get_autocommit(d->handle) ? SQLITE_MISUSE : sqlite3_step(s);
     if (code == SQLITE_DONE)
         return RULE_OK;
     if ((code & 0xff) != SQLITE_CONSTRAINT)
