@@ -24,8 +24,8 @@ struct sipfrag {
 };
 
 /* Reads the body of a message/sipfrag, with a status line in front when it is one of a response. RULE_CONTEXT_SYNTAX,
- * also for a header that stands twice, for one of ours that is not well-formed, for a body, and for a To in a response's
- * copy (RFC 3893 6); RULE_SEALED_FOR as sealed_for_parse. Spans point into `text`. */
+ * also for a header that stands twice, for one of ours that is not well-formed, for a body, and for a To in the copy of
+ * a response (RFC 3893 6); RULE_SEALED_FOR as sealed_for_parse. Spans point into `text`. */
 enum rule sipfrag_parse(struct span text, struct sipfrag *frag);
 
 /* Writes it: CRLF, unfolded, long names, in the order of protocol.md 2.4, no empty line at its end. `context` is what
@@ -44,9 +44,9 @@ enum rule sealed_for_check(const struct sealed_for *sealed_for, struct span cid,
 
 /* Whether the signed copy belongs to the message (protocol.md 2.1, rule 4). Request: Call-ID, CSeq, To and From with
  * their tags; response: Call-ID, CSeq, status, and the tag of its From, which is that of the message's To. URIs are the
- * same when their bytes are or when they are the same address-of-record. RULE_CONTEXT_MISMATCH; RULE_CONTEXT_ABSENT when
- * a header that must be in the copy is missing: From, To (request), Call-ID, CSeq, Date, the status line (response), and
- * Contact where a request has one, which need not be equal. An anonymous outer From (RFC 3323:
+ * same when their bytes are or when they are the same address-of-record. RULE_CONTEXT_MISMATCH; RULE_CONTEXT_ABSENT
+ * when a header that must be in the copy is missing: From, To (request), Call-ID, CSeq, Date, the status line
+ * (response), and Contact where a request has one, which need not be equal. An anonymous outer From (RFC 3323:
  * sip:anonymous@anonymous.invalid) is allowed. */
 enum rule sipfrag_check(const struct sipfrag *frag, const struct message_context *context);
 

@@ -8,7 +8,7 @@ void e2m_skip_space(struct cursor *c)
         continue;
 }
 
-/* The grammar's atoms, and those of RFC 5322 that Content-IDs of other senders have; an IPv6 reference in the domain. */
+/* The grammar's atoms, those of RFC 5322 that Content-IDs of other senders have, and an IPv6 reference in the domain. */
 static bool is_id_byte(int c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
