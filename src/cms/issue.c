@@ -1,0 +1,258 @@
+#include "sipseal/issue.h"
+
+#include <openssl/x509v3.h>
+
+#include "cms/oid.h"
+#include "cms/primitives.h"
+#include "cms/private_key.h"
+#include "sipseal/random.h"
+
+enum { COMMON_NAME_MAX = 64 }; /* ub-common-name, RFC 5280 A.1 */
+
+enum rule issue_key(struct arena *arena, struct span *key_der)
+{
+    *key_der = (struct span){0};
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    enum rule rule = key ? private_key_write(arena, key, key_der) : RULE_CRYPTO_LIBRARY;
+    EVP_PKEY_free(key);
+    return crypto_refused(rule);
+}
+
+/* --- the parts of certificates and lists --- */
+
+static bool set_serial(X509 *x)
+{
+    uint8_t bytes[ISSUE_SERIAL_LEN];
+    if (!random_bytes(bytes, sizeof bytes))
+        return false;
+    bytes[0] = (uint8_t)((bytes[0] & 0x7f) | 0x40); /* positive, and always of the same length */
+    BIGNUM *number = BN_bin2bn(bytes, sizeof bytes, NULL);
+    bool ok = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x));
+    BN_free(number);
+    return ok;
+}
+
+static bool set_dates(X509 *x, int64_t not_before, int64_t not_after)
+{
+    return not_before < not_after && ASN1_TIME_set(X509_getm_notBefore(x), (time_t)not_before) &&
+           ASN1_TIME_set(X509_getm_notAfter(x), (time_t)not_after);
+}
+
+/* A subject of one common name; a longer name is cut, since the subjectAltName is what counts. */
+static bool set_subject(X509 *x, struct span name)
+{
+    int len = (int)(name.len < COMMON_NAME_MAX ? name.len : COMMON_NAME_MAX);
+    return X509_NAME_add_entry_by_NID(X509_get_subject_name(x), NID_commonName, MBSTRING_UTF8, name.at, len, -1,
+                                      0) == 1;
+}
+
+/* `text` in OpenSSL's configuration syntax: constants only, never a name from outside. */
+static X509_EXTENSION *extension(X509V3_CTX *context, int nid, const char *text)
+{
+    return X509V3_EXT_nconf_nid(NULL, context, nid, text);
+}
+
+static bool add_extension(X509 *subject, X509 *issuer, int nid, const char *text)
+{
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, issuer, subject, NULL, NULL, 0);
+    X509_EXTENSION *made = extension(&context, nid, text);
+    bool ok = made && X509_add_ext(subject, made, -1) == 1;
+    X509_EXTENSION_free(made);
+    return ok;
+}
+
+static bool add_alternative_name(X509 *x, int type, struct span name)
+{
+    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+    GENERAL_NAME *one = GENERAL_NAME_new();
+    ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+    bool ok = names && one && text && ASN1_STRING_set(text, name.at, (int)name.len) == 1;
+    if (ok) {
+        GENERAL_NAME_set0_value(one, type, text);
+        text = NULL;
+        ok = sk_GENERAL_NAME_push(names, one) > 0;
+        if (ok)
+            one = NULL;
+    }
+    ok = ok && X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
+    ASN1_IA5STRING_free(text);
+    GENERAL_NAME_free(one);
+    GENERAL_NAMES_free(names);
+    return ok;
+}
+
+static enum rule read_key(struct span key_der, EVP_PKEY **key)
+{
+    char group[32];
+    size_t len;
+    *key = private_key_read(key_der);
+    if (!*key)
+        return RULE_FILE_FORMAT;
+    if (EVP_PKEY_get_group_name(*key, group, sizeof group, &len) == 1 &&
+        span_equal(span_text(group), SPAN("prime256v1")))
+        return RULE_OK;
+    return RULE_CERT_KEY;
+}
+
+static enum rule into_arena(struct arena *arena, int len, int (*encode)(const void *, uint8_t **), const void *object,
+                            struct span *der)
+{
+    uint8_t *bytes = len > 0 ? arena_take(arena, (size_t)len) : NULL, *end = bytes;
+    if (!bytes)
+        return len > 0 ? RULE_NO_MEMORY : RULE_CRYPTO_LIBRARY;
+    if (encode(object, &end) != len)
+        return RULE_CRYPTO_LIBRARY;
+    *der = span_of(bytes, (size_t)len);
+    return RULE_OK;
+}
+
+static int encode_certificate(const void *object, uint8_t **end)
+{
+    return i2d_X509(object, end);
+}
+
+static int encode_crl(const void *object, uint8_t **end)
+{
+    return i2d_X509_CRL(object, end);
+}
+
+static bool is_printable(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.at[i] <= ' ' || s.at[i] >= 0x7f)
+            return false;
+    return s.len > 0 && s.len <= ISSUE_NAME_MAX;
+}
+
+/* --- certificates --- */
+
+static bool begin_certificate(X509 *x, EVP_PKEY *key, struct span name, int64_t not_before, int64_t not_after)
+{
+    return x && X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) && set_dates(x, not_before, not_after) &&
+           set_subject(x, name) && X509_set_pubkey(x, key) == 1;
+}
+
+static enum rule finish_certificate(struct arena *arena, X509 *x, EVP_PKEY *signer, struct span *der)
+{
+    if (X509_sign(x, signer, EVP_sha256()) <= 0)
+        return RULE_CRYPTO_LIBRARY;
+    return into_arena(arena, i2d_X509(x, NULL), encode_certificate, x, der);
+}
+
+enum rule issue_authority(struct arena *arena, struct span key_der, struct span name, int64_t not_before,
+                          int64_t not_after, struct span *certificate_der)
+{
+    EVP_PKEY *key = NULL;
+    X509 *x = X509_new();
+    *certificate_der = (struct span){0};
+    enum rule rule = name.len > 0 && name.len <= COMMON_NAME_MAX ? read_key(key_der, &key) : RULE_CERT_SYNTAX;
+    if (rule == RULE_OK &&
+        (!begin_certificate(x, key, name, not_before, not_after) ||
+         X509_set_issuer_name(x, X509_get_subject_name(x)) != 1 ||
+         !add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
+         !add_extension(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") ||
+         !add_extension(x, x, NID_subject_key_identifier, "hash")))
+        rule = RULE_CERT_SYNTAX;
+    if (rule == RULE_OK)
+        rule = finish_certificate(arena, x, key, certificate_der);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return crypto_refused(rule);
+}
+
+static bool add_leaf_extensions(X509 *x, X509 *issuer, const struct issue_terms *terms)
+{
+    static const char *const usages[] = {
+        [ISSUE_SIGN_AND_SEAL] = "critical,digitalSignature,keyAgreement",
+        [ISSUE_SIGN] = "critical,digitalSignature",
+        [ISSUE_SEAL] = "critical,keyAgreement",
+    };
+    bool user = terms->kind == ISSUE_USER;
+    return add_extension(x, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
+           add_extension(x, issuer, NID_key_usage, usages[terms->usage]) &&
+           add_extension(x, issuer, NID_ext_key_usage, user ? "emailProtection" : oid_dotted(OID_SIP_DOMAIN)) &&
+           add_extension(x, issuer, NID_subject_key_identifier, "hash") &&
+           add_extension(x, issuer, NID_authority_key_identifier, "keyid:always") &&
+           add_alternative_name(x, user ? GEN_URI : GEN_DNS, terms->name);
+}
+
+enum rule issue_certificate(struct arena *arena, const struct identity *authority, struct span key_der,
+                            const struct issue_terms *terms, struct span *certificate_der)
+{
+    EVP_PKEY *key = NULL;
+    X509 *x = X509_new(), *issuer = authority->certificate->x509;
+    *certificate_der = (struct span){0};
+    enum rule rule = is_printable(terms->name) ? read_key(key_der, &key) : RULE_CERT_SYNTAX;
+    if (rule == RULE_OK && (!begin_certificate(x, key, terms->name, terms->not_before, terms->not_after) ||
+                            X509_set_issuer_name(x, X509_get_subject_name(issuer)) != 1 ||
+                            !add_leaf_extensions(x, issuer, terms)))
+        rule = RULE_CERT_SYNTAX;
+    if (rule == RULE_OK)
+        rule = finish_certificate(arena, x, authority->key, certificate_der);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return crypto_refused(rule);
+}
+
+/* --- revocation lists --- */
+
+static bool add_revoked(X509_CRL *crl, struct span serial, const ASN1_TIME *since)
+{
+    X509_REVOKED *entry = X509_REVOKED_new();
+    BIGNUM *number = BN_bin2bn(serial.at, (int)serial.len, NULL);
+    ASN1_INTEGER *integer = number ? BN_to_ASN1_INTEGER(number, NULL) : NULL;
+    bool ok = entry && serial.len > 0 && serial.len <= 20 && integer &&
+              X509_REVOKED_set_serialNumber(entry, integer) == 1 &&
+              X509_REVOKED_set_revocationDate(entry, (ASN1_TIME *)(uintptr_t)since) == 1 &&
+              X509_CRL_add0_revoked(crl, entry) == 1;
+    if (!ok)
+        X509_REVOKED_free(entry);
+    ASN1_INTEGER_free(integer);
+    BN_free(number);
+    return ok;
+}
+
+static bool set_crl_dates(X509_CRL *crl, int64_t this_update, int64_t next_update)
+{
+    ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)this_update), *until = ASN1_TIME_set(NULL, (time_t)next_update);
+    bool ok = this_update < next_update && from && until && X509_CRL_set1_lastUpdate(crl, from) == 1 &&
+              X509_CRL_set1_nextUpdate(crl, until) == 1;
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(until);
+    return ok;
+}
+
+static bool add_crl_extensions(X509_CRL *crl, X509 *issuer, uint32_t number)
+{
+    X509V3_CTX context;
+    ASN1_INTEGER *integer = ASN1_INTEGER_new();
+    X509V3_set_ctx(&context, issuer, NULL, NULL, crl, 0);
+    X509_EXTENSION *made = extension(&context, NID_authority_key_identifier, "keyid:always");
+    bool ok = made && X509_CRL_add_ext(crl, made, -1) == 1 && integer &&
+              ASN1_INTEGER_set_uint64(integer, number) == 1 &&
+              X509_CRL_add1_ext_i2d(crl, NID_crl_number, integer, 0, X509V3_ADD_DEFAULT) == 1;
+    X509_EXTENSION_free(made);
+    ASN1_INTEGER_free(integer);
+    return ok;
+}
+
+enum rule issue_crl(struct arena *arena, const struct identity *authority, const struct span *serials, size_t count,
+                    uint32_t number, int64_t this_update, int64_t next_update, struct span *crl_der)
+{
+    X509 *issuer = authority->certificate->x509;
+    X509_CRL *crl = X509_CRL_new();
+    *crl_der = (struct span){0};
+    bool ok = crl && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
+              X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)) == 1 &&
+              set_crl_dates(crl, this_update, next_update) && add_crl_extensions(crl, issuer, number);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = add_revoked(crl, serials[i], X509_CRL_get0_lastUpdate(crl));
+    enum rule rule = ok ? RULE_OK : RULE_CERT_SYNTAX;
+    if (ok && (X509_CRL_sort(crl) != 1 || X509_CRL_sign(crl, authority->key, EVP_sha256()) <= 0))
+        rule = RULE_CRYPTO_LIBRARY;
+    if (rule == RULE_OK)
+        rule = into_arena(arena, i2d_X509_CRL(crl, NULL), encode_crl, crl, crl_der);
+    X509_CRL_free(crl);
+    return crypto_refused(rule);
+}
