@@ -28,7 +28,8 @@ struct verdict_part {
     bool labelled;      /* a header label names this middle and this part */
     unsigned asked;     /* enum label_action of that label, its default filled in */
     enum rule label;    /* RULE_OK; RULE_LABEL_ABSENT, _UNSIGNED, _DIFFERS */
-    enum rule signature; /* RULE_OK, or why it proves nothing; RULE_SIGNATURE_ABSENT when there is none */
+    enum rule signature; /* RULE_OK, or why it proves nothing; RULE_SIGNATURE_ABSENT when there is none. Of a closed
+                            part: that of the signature in the clear that it stands in (REQ-INT-2) */
     enum proof_kind proof;
     char signer[VERDICT_NAME_MAX + 1];               /* AoR or domain; empty when unproven */
     char type[VERDICT_TYPES_MAX][VERDICT_TYPE_MAX + 1]; /* of the leaf parts that can be seen; lower case */
@@ -48,7 +49,8 @@ struct verdict {
  * empty when there is none. */
 struct span verdict_identity(const struct verdict *v);
 
-/* For the process boundary: writes and reads a verdict; reading checks every field. */
+/* For the process boundary: writes and reads a verdict; reading checks every field, and false says that one is out of
+ * its bounds. */
 void verdict_write(struct writer *w, const struct verdict *v);
 bool verdict_read(struct cursor *c, struct verdict *v);
 
