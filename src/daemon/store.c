@@ -1,0 +1,279 @@
+/* sipseald-store: the archive and the replay memory. It has no key and knows no SIP (docs/architecture.md).
+ *
+ * It answers only what is durable. Everything that waits on its channel shares one commit. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/process.h"
+#include "daemon/store_batch.h"
+
+enum { RETRY_MS = 1000, EXIT_FAULT = 1, EXIT_USAGE = 2 };
+
+struct store {
+    struct log log;
+    struct archive_db *archive;
+    struct replay_db *replay;
+    struct store_batch batch;
+    int net; /* the channel to net; -1: none */
+    bool archive_gone, replay_gone; /* as last logged */
+    uint64_t lost;                  /* as last logged */
+    uint8_t *datagram;              /* IPC_MESSAGE_MAX bytes */
+};
+
+/* What becomes of the process after something was handled. A fault has been logged. */
+enum course { GO_ON, END, FAULT };
+
+static enum course bad_message(const struct store *s, const char *channel)
+{
+    LOG(&s->log, LOG_LEVEL_ERROR, "bad-message", log_word("channel", channel), log_rule(RULE_IPC));
+    return FAULT;
+}
+
+/* --- setup --- */
+
+static enum rule open_databases(struct store *s, const struct ipc_store_setup *setup)
+{
+    enum rule rule = RULE_NO_MEMORY;
+    char *store_path = strndup((const char *)setup->store_path.at, setup->store_path.len);
+    char *archive_path = setup->archive_path.len
+                             ? strndup((const char *)setup->archive_path.at, setup->archive_path.len)
+                             : NULL;
+    if (store_path && (archive_path || !setup->archive_path.len))
+        rule = replay_db_open(store_path, &s->replay);
+    if (rule == RULE_OK && archive_path)
+        rule = archive_db_open(archive_path, false, &s->archive);
+    free(store_path);
+    free(archive_path);
+    if (rule == RULE_OK && !store_batch_open(&s->batch, s->archive, s->replay))
+        rule = RULE_NO_MEMORY;
+    return rule;
+}
+
+static bool tell_parent(enum rule rule)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_over(bytes, sizeof bytes);
+    if (rule == RULE_OK)
+        ipc_write_bare(&w, IPC_READY);
+    else
+        ipc_write_failed(&w, rule);
+    return !w.full && channel_send(IPC_CONTROL_FD, writer_span(&w), NULL, 0) == CHANNEL_DONE;
+}
+
+static enum course set_up(struct store *s, struct cursor *fields)
+{
+    struct ipc_store_setup setup;
+    enum rule rule = s->replay ? RULE_IPC : ipc_read_store_setup(fields, &setup);
+    if (rule == RULE_OK)
+        rule = open_databases(s, &setup);
+    if (rule == RULE_OK)
+        LOG(&s->log, LOG_LEVEL_INFO, "ready", log_word("archive", s->archive ? "yes" : "no"));
+    else
+        LOG(&s->log, LOG_LEVEL_ERROR, "setup-failed", log_rule(rule));
+    return tell_parent(rule) && rule == RULE_OK ? GO_ON : FAULT;
+}
+
+/* --- messages of net --- */
+
+/* Net reads its channel at all times, so this waits for moments; and not at all for one that has ended. */
+static bool send_waiting(int fd, struct span datagram)
+{
+    enum channel_result result;
+    while ((result = channel_send(fd, datagram, NULL, 0)) == CHANNEL_AGAIN) {
+        struct pollfd wait = {.fd = fd, .events = POLLOUT};
+        poll(&wait, 1, -1);
+    }
+    return result == CHANNEL_DONE;
+}
+
+static void answer(struct store *s)
+{
+    uint8_t bytes[64];
+    for (size_t i = 0; i < s->batch.answer_count; i++) {
+        const struct store_answer *a = &s->batch.answer[i];
+        struct writer w = writer_over(bytes, sizeof bytes);
+        ipc_write_admitted(&w, a->job, &a->admitted);
+        if (w.full || !send_waiting(s->net, writer_span(&w)))
+            return;
+    }
+}
+
+static void log_side(struct store *s, const char *name, const struct store_side *side, bool *gone)
+{
+    bool now_gone = side->broken != RULE_OK;
+    if (now_gone && !*gone)
+        LOG(&s->log, LOG_LEVEL_ERROR, "store-gone", log_word("file", name), log_rule(side->broken));
+    else if (!now_gone && side->begun && *gone)
+        LOG(&s->log, LOG_LEVEL_WARNING, "store-back", log_word("file", name));
+    if (side->begun || now_gone)
+        *gone = now_gone;
+}
+
+static void commit(struct store *s)
+{
+    struct store_batch *b = &s->batch;
+    store_batch_commit(b);
+    log_side(s, "archive", &b->archive_side, &s->archive_gone);
+    log_side(s, "replay", &b->replay_side, &s->replay_gone);
+    if (b->lost != s->lost)
+        LOG(&s->log, LOG_LEVEL_ERROR, "responses-lost", log_number("count", (int64_t)(b->lost - s->lost)));
+    s->lost = b->lost;
+    answer(s);
+}
+
+static bool take_message(struct store *s, struct span datagram)
+{
+    struct ipc_header header;
+    struct cursor fields;
+    struct ipc_admit admit;
+    struct ipc_complete complete;
+    if (ipc_read_header(datagram, &header, &fields) != RULE_OK)
+        return false;
+    if (header.kind == IPC_ADMIT && ipc_read_admit(&fields, &admit) == RULE_OK)
+        store_batch_admit(&s->batch, header.job, &admit);
+    else if (header.kind == IPC_COMPLETE && ipc_read_complete(&fields, &complete) == RULE_OK)
+        store_batch_complete(&s->batch, &complete);
+    else
+        return false;
+    return true;
+}
+
+static void close_net(struct store *s)
+{
+    close(s->net);
+    s->net = -1;
+}
+
+/* One batch of what waits on the channel. `*more` when it was full and more may wait. */
+static enum course run_batch(struct store *s, bool *more)
+{
+    enum channel_result result = CHANNEL_DONE;
+    struct span datagram;
+    bool sound = true;
+    size_t count = 0;
+    store_batch_begin(&s->batch);
+    while (sound && count < STORE_BATCH_MAX && s->net >= 0) {
+        result = channel_receive(s->net, s->datagram, IPC_MESSAGE_MAX, &datagram, NULL, 0, NULL);
+        if (result != CHANNEL_DONE)
+            break;
+        sound = take_message(s, datagram);
+        count++;
+    }
+    commit(s); /* what came before a fault is kept and answered */
+    *more = result == CHANNEL_DONE && sound && count == STORE_BATCH_MAX;
+    if (!sound)
+        return bad_message(s, "net");
+    if (result == CHANNEL_CLOSED)
+        close_net(s);
+    return GO_ON;
+}
+
+/* Everything that waits on the channel. What net has told before it ended, or before it was told to, is kept. */
+static enum course drain_net(struct store *s)
+{
+    bool more = s->net >= 0;
+    enum course course = GO_ON;
+    while (more && course == GO_ON)
+        course = run_batch(s, &more);
+    return course;
+}
+
+/* --- messages of the parent --- */
+
+static enum course replace_net(struct store *s, int fd)
+{
+    enum course course = drain_net(s);
+    if (s->net >= 0)
+        close_net(s);
+    s->net = fd;
+    return course;
+}
+
+static enum course take_channel(struct store *s, struct cursor *fields, int *fd)
+{
+    uint32_t number;
+    if (!s->replay || *fd < 0 || ipc_read_channel(fields, &number) != RULE_OK || fcntl(*fd, F_SETFL, O_NONBLOCK) != 0)
+        return bad_message(s, "control");
+    int taken = *fd;
+    *fd = -1;
+    return replace_net(s, taken);
+}
+
+static enum course take_control(struct store *s, struct span datagram, int *fd)
+{
+    struct ipc_header header;
+    struct cursor fields;
+    if (ipc_read_header(datagram, &header, &fields) != RULE_OK)
+        return bad_message(s, "control");
+    switch (header.kind) {
+    case IPC_SETUP_STORE:
+        return set_up(s, &fields);
+    case IPC_CHANNEL_STORE:
+        return take_channel(s, &fields, fd);
+    case IPC_STOP:
+        return ipc_read_bare(&fields) == RULE_OK ? END : bad_message(s, "control");
+    default:
+        return bad_message(s, "control");
+    }
+}
+
+static enum course handle_control(struct store *s)
+{
+    struct span datagram;
+    int fd = -1;
+    size_t fd_count = 0;
+    if (channel_receive(IPC_CONTROL_FD, s->datagram, IPC_MESSAGE_MAX, &datagram, &fd, 1, &fd_count) != CHANNEL_DONE)
+        return END; /* the parent is gone */
+    if (fd_count == 0)
+        fd = -1;
+    enum course course = take_control(s, datagram, &fd);
+    if (fd >= 0)
+        close(fd);
+    return course;
+}
+
+/* --- the loop --- */
+
+static enum course wait_and_handle(struct store *s)
+{
+    struct pollfd wait[2] = {{.fd = IPC_CONTROL_FD, .events = POLLIN}, {.fd = s->net, .events = POLLIN}};
+    bool pending = s->batch.pending_count > 0;
+    int ready = poll(wait, 2, pending ? RETRY_MS : -1);
+    enum course course = GO_ON;
+    bool more;
+    if (wait[1].revents || (ready == 0 && pending))
+        course = run_batch(s, &more);
+    if (course == GO_ON && wait[0].revents)
+        course = handle_control(s);
+    return course;
+}
+
+static int run(struct store *s)
+{
+    enum course course = GO_ON;
+    while (course == GO_ON)
+        course = wait_and_handle(s);
+    if (course == END)
+        course = drain_net(s) == GO_ON ? END : FAULT;
+    return course == END ? EXIT_SUCCESS : EXIT_FAULT;
+}
+
+int main(int argc, char **argv)
+{
+    struct store s = {.net = -1};
+    if (!process_begin(argc, argv, &s.log))
+        return EXIT_USAGE;
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk, not the end */
+    s.datagram = malloc(IPC_MESSAGE_MAX);
+    int status = s.datagram ? run(&s) : EXIT_FAULT;
+    if (s.net >= 0)
+        close_net(&s);
+    store_batch_close(&s.batch);
+    archive_db_close(s.archive);
+    replay_db_close(s.replay);
+    free(s.datagram);
+    return status;
+}

@@ -1,0 +1,152 @@
+#include "daemon/store_batch.h"
+
+#include <stdlib.h>
+
+bool store_batch_open(struct store_batch *b, struct archive_db *archive, struct replay_db *replay)
+{
+    *b = (struct store_batch){.archive = archive, .replay = replay};
+    b->pending = calloc(STORE_PENDING_MAX, sizeof *b->pending);
+    return b->pending != NULL;
+}
+
+void store_batch_close(struct store_batch *b)
+{
+    free(b->pending);
+    *b = (struct store_batch){0};
+}
+
+/* --- the two databases --- */
+
+static bool archive_is_open(struct store_batch *b)
+{
+    struct store_side *side = &b->archive_side;
+    if (!b->archive)
+        side->broken = RULE_STORE_GONE;
+    if (side->broken == RULE_OK && !side->begun) {
+        side->broken = archive_db_begin(b->archive);
+        side->begun = side->broken == RULE_OK;
+    }
+    return side->broken == RULE_OK;
+}
+
+static bool replay_is_open(struct store_batch *b)
+{
+    struct store_side *side = &b->replay_side;
+    if (side->broken == RULE_OK && !side->begun) {
+        side->broken = replay_db_begin(b->replay);
+        side->begun = side->broken == RULE_OK;
+    }
+    return side->broken == RULE_OK;
+}
+
+static bool is_success(uint32_t status)
+{
+    return status >= 200 && status <= 299;
+}
+
+/* Only a 2xx spends the keys: until then copies are honest (protocol.md 2.1, Replay). */
+static void spend(struct store_batch *b, const struct ipc_complete *c)
+{
+    for (size_t i = 0; i < c->replay_count && is_success(c->status); i++)
+        if (replay_is_open(b))
+            b->replay_side.broken = replay_db_spend(b->replay, c->replay[i].key, c->replay[i].expires);
+}
+
+static void apply(struct store_batch *b, const struct ipc_complete *c)
+{
+    if (c->record_id > 0 && b->archive && archive_is_open(b))
+        b->archive_side.broken = archive_db_complete(b->archive, c->record_id, c->status);
+    spend(b, c);
+}
+
+/* --- a batch --- */
+
+void store_batch_begin(struct store_batch *b)
+{
+    b->answer_count = 0;
+    b->archive_side = b->replay_side = (struct store_side){0};
+    for (size_t i = 0; i < b->pending_count; i++)
+        apply(b, &b->pending[i]);
+}
+
+static enum rule check_replay(struct store_batch *b, const struct ipc_admit *ask)
+{
+    bool spent = false;
+    for (size_t i = 0; i < ask->replay_count; i++) {
+        enum rule rule = replay_db_check(b->replay, ask->replay[i].key, ask->now, &spent);
+        if (rule != RULE_OK || spent)
+            return rule != RULE_OK ? rule : RULE_REPLAY;
+    }
+    return RULE_OK;
+}
+
+static enum rule keep_record(struct store_batch *b, struct span bytes, int64_t *id)
+{
+    struct archive_record record;
+    struct cursor c = cursor_over(bytes);
+    if (archive_record_read(&c, &record) != RULE_OK || !archive_is_open(b))
+        return RULE_STORE_GONE;
+    return archive_db_append(b->archive, &record, id);
+}
+
+void store_batch_admit(struct store_batch *b, uint64_t job, const struct ipc_admit *ask)
+{
+    struct store_answer *a = &b->answer[b->answer_count++];
+    *a = (struct store_answer){.job = job, .needs_archive = ask->record.len > 0, .needs_replay = ask->replay_count > 0};
+    a->admitted.rule = check_replay(b, ask);
+    if (a->admitted.rule == RULE_OK && a->needs_archive)
+        a->admitted.rule = keep_record(b, ask->record, &a->admitted.record_id);
+}
+
+static void expire(struct store_batch *b, int64_t now)
+{
+    if (now >= b->expired && now - b->expired < STORE_EXPIRE_SECONDS)
+        return;
+    b->expired = now;
+    if (replay_is_open(b))
+        b->replay_side.broken = replay_db_expire(b->replay, now);
+}
+
+void store_batch_complete(struct store_batch *b, const struct ipc_complete *complete)
+{
+    if (b->pending_count < STORE_PENDING_MAX)
+        b->pending[b->pending_count++] = *complete;
+    else
+        b->lost++;
+    apply(b, complete);
+    expire(b, complete->now);
+}
+
+static void commit_archive(struct store_batch *b)
+{
+    struct store_side *side = &b->archive_side;
+    if (side->begun && side->broken == RULE_OK)
+        side->broken = archive_db_commit(b->archive);
+    else if (side->begun)
+        archive_db_rollback(b->archive);
+}
+
+static void commit_replay(struct store_batch *b)
+{
+    struct store_side *side = &b->replay_side;
+    if (side->begun && side->broken == RULE_OK)
+        side->broken = replay_db_commit(b->replay);
+    else if (side->begun)
+        replay_db_rollback(b->replay);
+}
+
+void store_batch_commit(struct store_batch *b)
+{
+    commit_archive(b);
+    commit_replay(b);
+    bool archive_gone = b->archive_side.broken != RULE_OK, replay_gone = b->replay_side.broken != RULE_OK;
+    for (size_t i = 0; i < b->answer_count; i++) {
+        struct store_answer *a = &b->answer[i];
+        if ((a->needs_archive && archive_gone) || (a->needs_replay && replay_gone))
+            a->admitted.rule = RULE_STORE_GONE;
+        if (a->admitted.rule != RULE_OK)
+            a->admitted.record_id = 0;
+    }
+    if (!archive_gone && !replay_gone)
+        b->pending_count = 0;
+}

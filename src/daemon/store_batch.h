@@ -1,0 +1,51 @@
+/* Group commit: what the store decides, apart from its sockets. Many questions share one commit, and none is answered
+ * before it. What was told (final responses) and could not be kept is tried again with every batch; until it is kept,
+ * messages that depend on it are not admitted. */
+#ifndef SIPSEAL_DAEMON_STORE_BATCH_H
+#define SIPSEAL_DAEMON_STORE_BATCH_H
+
+#include "ipc/ipc.h"
+#include "service/archive_db.h"
+
+enum {
+    STORE_BATCH_MAX = 256,    /* messages that share a commit */
+    STORE_PENDING_MAX = 4096, /* final responses that wait to be kept */
+    STORE_EXPIRE_SECONDS = 1, /* at most so often are expired replay keys looked for */
+};
+
+/* One of the two databases in the course of a batch. */
+struct store_side {
+    bool begun;      /* a transaction is open */
+    enum rule broken; /* why this batch cannot rely on it */
+};
+
+struct store_answer {
+    uint64_t job;
+    struct ipc_admitted admitted;
+    bool needs_archive, needs_replay; /* what the answer relies on */
+};
+
+struct store_batch {
+    struct archive_db *archive; /* null: none is configured */
+    struct replay_db *replay;
+    struct store_side archive_side, replay_side;
+    struct store_answer answer[STORE_BATCH_MAX];
+    size_t answer_count;
+    struct ipc_complete *pending; /* of this batch, and of those that failed before; owned */
+    size_t pending_count;
+    uint64_t lost; /* final responses for which there was no room among the pending */
+    int64_t expired; /* when expired keys were last looked for */
+};
+
+/* The databases stay the caller's. False when there is no memory. */
+bool store_batch_open(struct store_batch *b, struct archive_db *archive, struct replay_db *replay);
+void store_batch_close(struct store_batch *b);
+
+/* Begins a batch with what is pending. Then at most STORE_BATCH_MAX messages, then the commit. */
+void store_batch_begin(struct store_batch *b);
+void store_batch_admit(struct store_batch *b, uint64_t job, const struct ipc_admit *ask);
+void store_batch_complete(struct store_batch *b, const struct ipc_complete *complete);
+/* Makes the answers final: what they say is durable, or they say RULE_STORE_GONE. */
+void store_batch_commit(struct store_batch *b);
+
+#endif
