@@ -1,0 +1,182 @@
+"""The people and machines of a test: homes with keys, a certificate authority, sipseald, listeners.
+
+All of it lies in one temporary folder and all of it runs until `Site.stop`. Names are those of the requirements
+document: Alice is UA 1 behind Proxy 1 at home.example, Bob is UA 2 at far.example."""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+
+from craft import Party
+from processes import Process, children, run
+
+ALICE, BOB = "alice@home.example", "bob@far.example"
+PROXY1, PROXY2 = "proxy1.home.example", "proxy2.far.example"
+AUDITOR, MALLORY = "auditor@home.example", "mallory@home.example"
+
+# Proxy 1 reads and verifies what its own users send, and refuses what it cannot read.
+ARCHIVE_RULE = {"methods": ["MESSAGE"], "direction": "from-domain", "content": ["text/*"],
+                "require": ["view", "verify"], "plain": "refuse", "mode": "enforce"}
+
+
+def build_folder():
+    return os.path.realpath(os.environ["SIPSEAL_BUILD"])
+
+
+class Home:
+    """A user's or machine's own folder: nobody else's keys are in it."""
+
+    def __init__(self, site, name):
+        self.site = site
+        self.name = name
+        self.path = os.path.join(site.path, "home", name)
+        self.keys = os.path.join(self.path, "data/sipseal/keys")
+        os.makedirs(self.keys, mode=0o700)
+        self.environment = {"PATH": "/usr/bin:/bin", "HOME": self.path, "LANG": "C.UTF-8",
+                            "XDG_DATA_HOME": os.path.join(self.path, "data"),
+                            "XDG_CONFIG_HOME": os.path.join(self.path, "config")}
+        for word in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            if word in os.environ:
+                self.environment[word] = os.environ[word]
+
+    @property
+    def party(self):
+        """Certificate and key, for OpenSSL and BouncyCastle."""
+        return Party(self.keys, self.name)
+
+    def issue(self, *options):
+        self.sipseal("ca", "issue", "--ca", self.site.ca, "-o", self.keys, *options, self.name)
+        return self
+
+    def revoke(self, certificate):
+        """Has a certificate revoked, and the list put among what this home trusts."""
+        self.sipseal("ca", "revoke", "--ca", self.site.ca, "-o", self.keys, certificate)
+
+    def knows(self, *names):
+        """Adds the certificates of others as contacts."""
+        for name in names:
+            self.sipseal("contact", "add", self.site.home(name).party.certificate)
+        return self
+
+    def sipseal(self, *words, data=None, status=0):
+        """Runs the command line as this user; gives its standard output as bytes."""
+        return run([self.site.sipseal, *words], data, status, self.environment)
+
+    def listen(self, *options, name=None):
+        """Starts `sipseal listen` on free ports of loopback."""
+        return Listener(self, options, name or self.name)
+
+
+class Listener:
+    def __init__(self, home, options, name):
+        self.process = Process([home.site.sipseal, "listen", "--as", name, *options], f"listen as {name}",
+                               home.environment)
+        home.site.at_end(self.stop)
+        found = self.process.wait_for(r"listening on (\S+):(\d+)/tcp")
+        self.address = (found[1].strip("[]"), int(found[2]))
+
+    def uri(self, transport="tcp"):
+        host = f"[{self.address[0]}]" if ":" in self.address[0] else self.address[0]
+        return f"sip:{host}:{self.address[1]};transport={transport}"
+
+    def stop(self):
+        if self.process.running():
+            self.process.stop()
+
+
+class Daemon:
+    """sipseald under the name of a proxy, as an ordinary user, in the foreground, on free ports of loopback."""
+
+    def __init__(self, site, name, next_hop=None, policy=(), readers=(), routes=(), hosts=("127.0.0.1",), **sections):
+        """`next_hop`: where all domains but its own go. `readers`: names of those for whom the archive is encrypted;
+        without any there is no archive. `sections` are added to the configuration."""
+        self.site = site
+        self.name = name
+        self.home = site.home(name)
+        self.path = os.path.join(site.path, "proxy", name)
+        os.makedirs(self.path, exist_ok=True)
+        self.archive = os.path.join(self.path, "archive.db")
+        listen = [f"{transport}://{host}:0" for host in hosts for transport in ("udp", "tcp")]
+        domain = name.split(".", 1)[1]
+        configuration = {
+            "server": {"names": [name], "listen": listen, "vaults": 2},
+            "keys": {"certificate": self.home.party.certificate, "private_key": self.home.party.key,
+                     "trust": os.path.join(self.home.keys, "trust.pem")},
+            "routes": [{"domain": domain, "registrar": {"allow": ["127.0.0.0/8", "::1/128"]}}, *routes],
+            "policy": list(policy),
+        }
+        if next_hop:
+            configuration["routes"].append({"domain": "*", "next": next_hop})
+        if readers:
+            configuration["archive"] = {"path": self.archive,
+                                        "readers": [site.home(reader).party.certificate for reader in readers]}
+        for section, values in sections.items():
+            configuration[section] = {**configuration.get(section, {}), **values}
+        self.file = os.path.join(self.path, "sipseald.yaml")
+        with open(self.file, "w", encoding="utf-8") as f:
+            json.dump(configuration, f, indent=2)  # JSON is YAML
+        self.process = None
+
+    def start(self):
+        environment = {k: v for k, v in self.home.environment.items() if not k.startswith("XDG_")}
+        self.process = Process([self.site.sipseald, "-c", self.file], self.name, environment)
+        self.site.at_end(self.stop)
+        self.process.wait_for(r"event=ready\b")
+        return self
+
+    def address(self, transport="tcp", host="127.0.0.1"):
+        """Where it listens: it was told to take free ports, and says which."""
+        shown = re.escape(f"[{host}]" if ":" in host else host)
+        found = self.process.wait_for(rf"event=listening .*{transport}.*\b{shown}:(\d+)", limit=1)
+        return host, int(found[1])
+
+    def uri(self, transport="tcp", host="127.0.0.1"):
+        shown = f"[{host}]" if ":" in host else host
+        return f"sip:{shown}:{self.address(transport, host)[1]};transport={transport}"
+
+    def children(self):
+        """Its processes: {name: pid}, such as net, vault-1, store."""
+        found = {}
+        for pid in children(self.process.pid):
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                found[f.read().split(b"\0")[1].decode()] = pid
+        return found
+
+    def stop(self):
+        if self.process and self.process.running():
+            self.process.stop()
+
+
+class Site:
+    def __init__(self, build=None):
+        build = build or build_folder()
+        self.sipseal = os.path.join(build, "sipseal")
+        self.sipseald = os.path.join(build, "sipseald")
+        self.path = tempfile.mkdtemp(prefix="site-")
+        self.ca = os.path.join(self.path, "ca")
+        self._homes = {}
+        self._ends = []
+        run([self.sipseal, "ca", "init", "-o", self.ca], environment={"HOME": self.path, "PATH": "/usr/bin:/bin"})
+
+    def home(self, name):
+        if name not in self._homes:
+            self._homes[name] = Home(self, name)
+            self._homes[name].issue()
+        return self._homes[name]
+
+    def at_end(self, stop):
+        """Something to stop, last first."""
+        self._ends.append(stop)
+        return stop
+
+    def stop(self):
+        errors = []
+        while self._ends:
+            try:
+                self._ends.pop()()
+            except AssertionError as error:
+                errors.append(str(error))
+        shutil.rmtree(self.path, ignore_errors=True)
+        assert not errors, "\n".join(errors)
