@@ -1,0 +1,127 @@
+/* The first look at a request: whom it is for, and whether it may go on (RFC 3261 16.3, RFC 5393 4.2.2). Nothing here
+ * costs more than reading headers. */
+#include <stdlib.h>
+
+#include "proxy/core.h"
+
+enum { OPTION_TAGS_MAX = 1024 }; /* bytes of the list in Unsupported */
+
+/* --- extensions --- */
+
+static bool is_option_tag(struct span tag)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~";
+    for (size_t i = 0; i < tag.len; i++)
+        if (tag.at[i] == '\0' || !strchr(allowed, tag.at[i]))
+            return false;
+    return tag.len > 0;
+}
+
+static bool list_option_tags(struct writer *w, struct span list)
+{
+    while (list.len > 0) {
+        size_t comma = span_find(list, ',');
+        struct span tag = span_trim(span_part(list, 0, comma));
+        if (!is_option_tag(tag))
+            return false;
+        writer_text(w, w->len ? ", " : "Unsupported: ");
+        writer_put(w, tag);
+        list = span_part(list, comma + 1, list.len);
+    }
+    return true;
+}
+
+/* 420 with all that the request asks for under this header, since no extension is known here (8.2.2.3, 16.3 step 5).
+ * True when it was answered. */
+static bool refuse_extensions(struct proxy *p, struct pass *pass, const struct sip_message *m, enum sip_header_id id)
+{
+    uint8_t tags[OPTION_TAGS_MAX];
+    struct writer w = writer_over(tags, sizeof tags);
+    bool clean = true;
+    if (sip_header_count(m, id) == 0)
+        return false;
+    for (const struct sip_header *h = sip_header_next(m, id, NULL); h && clean; h = sip_header_next(m, id, h))
+        clean = list_option_tags(&w, h->value);
+    writer_text(&w, "\r\n");
+    if (!clean || w.full) {
+        refuse_pass(p, pass, m, RULE_SIP_SYNTAX);
+        return true;
+    }
+    const struct answer answer = {.status = 420, .rule = RULE_SIP_PROXY_REQUIRE, .headers = writer_span(&w)};
+    answer_pass(p, pass, m, &answer);
+    return true;
+}
+
+/* --- for the proxy itself --- */
+
+static void serve(struct proxy *p, struct pass *pass, const struct sip_message *m)
+{
+    struct answer answer = {.status = 200, .headers = SPAN("Allow: OPTIONS, REGISTER\r\n")};
+    if (refuse_extensions(p, pass, m, SIP_H_REQUIRE))
+        return;
+    if (m->method != SIP_OPTIONS) {
+        answer.status = 405;
+        answer.rule = RULE_SIP_METHOD;
+    }
+    answer_pass(p, pass, m, &answer);
+}
+
+/* --- to be forwarded --- */
+
+static enum rule check_forwarding(const struct proxy *p, const struct sip_message *m)
+{
+    if (m->has_max_forwards && m->max_forwards == 0)
+        return RULE_SIP_MAX_FORWARDS;
+    return has_looped(p, m) ? RULE_SIP_LOOP : RULE_OK;
+}
+
+/* The target as it is now: what a vault and the store take does not change it any more. */
+static enum rule note_target(struct pass *pass, const struct target *target)
+{
+    pass->hop = target->hop;
+    if (target->contact.len == 0)
+        return RULE_OK;
+    pass->contact = packet_copy(target->contact);
+    return pass->contact ? RULE_OK : RULE_NO_MEMORY;
+}
+
+static void admit_forwarding(struct proxy *p, struct pass *pass, const struct sip_message *m,
+                             const struct target *target)
+{
+    enum rule rule = check_forwarding(p, m);
+    if (rule == RULE_OK && refuse_extensions(p, pass, m, SIP_H_PROXY_REQUIRE))
+        return;
+    if (rule == RULE_OK)
+        rule = note_target(pass, target);
+    if (rule == RULE_OK)
+        examine(p, pass, m);
+    else
+        refuse_pass(p, pass, m, rule);
+}
+
+static enum rule find_target(struct proxy *p, const struct sip_message *m, struct target *target)
+{
+    struct route_set routes;
+    if (p->stopping)
+        return RULE_OVERLOAD;
+    if (m->method == SIP_CANCEL)
+        return RULE_SIP_NO_TRANSACTION; /* no INVITE is ever open here (9.2) */
+    enum rule rule = routing_route_set(&p->routing, m, &routes);
+    if (rule != RULE_OK)
+        return rule;
+    return routing_target(&p->routing, p->location, m, &routes, p->now.monotonic, target);
+}
+
+void admit(struct proxy *p, struct pass *pass, const struct sip_message *m)
+{
+    struct target target;
+    enum rule rule = find_target(p, m, &target);
+    if (rule != RULE_OK)
+        refuse_pass(p, pass, m, rule);
+    else if (target.kind == TARGET_SELF)
+        serve(p, pass, m);
+    else if (target.kind != TARGET_REGISTRAR)
+        admit_forwarding(p, pass, m, &target);
+    else if (!refuse_extensions(p, pass, m, SIP_H_REQUIRE))
+        register_contacts(p, pass, m, target.route);
+}

@@ -1,0 +1,223 @@
+/* Jobs for the vaults: whatever needs cryptography before policy can judge it. Messages wait in one line for the vault
+ * with the fewest jobs; a vault has few at once, since they die with it. */
+#include "proxy/core.h"
+
+/* --- without vaults --- */
+
+/* What can be said of a body when no keys are configured: nothing is opened, and no signature proves anything. */
+static void verdict_unopened(const struct message_outline *outline, struct verdict *v)
+{
+    *v = (struct verdict){.broken = RULE_OK, .part_count = outline->part_count};
+    for (size_t i = 0; i < outline->part_count; i++) {
+        const struct mime_entity *entity = &outline->part[i];
+        struct verdict_part *part = &v->part[i];
+        bool is_signed = entity->kind == MIME_SIGNED || entity->kind == MIME_CLEAR_SIGNED;
+        part->state = entity->kind == MIME_SEALED ? PART_CLOSED : is_signed ? PART_SIGNED : PART_PLAIN;
+        part->signature = is_signed ? RULE_CERT_UNTRUSTED : RULE_SIGNATURE_ABSENT;
+        struct span type = entity->type.len ? entity->type : SPAN("text/plain");
+        if (part->state != PART_PLAIN || type.len > VERDICT_TYPE_MAX)
+            continue;
+        for (size_t j = 0; j < type.len; j++)
+            part->type[0][j] = (char)(type.at[j] >= 'A' && type.at[j] <= 'Z' ? type.at[j] + 32 : type.at[j]);
+        part->type_count = 1;
+    }
+}
+
+/* --- with vaults --- */
+
+static uint32_t vault_window(const struct proxy *p)
+{
+    uint32_t jobs = p->settings.limits.jobs_per_vault;
+    return jobs < PROXY_VAULT_WINDOW ? jobs : PROXY_VAULT_WINDOW;
+}
+
+/* The number of the vault that can take a job soonest; `vaults` when none can take one. */
+static uint32_t pick_vault(const struct proxy *p)
+{
+    uint32_t best = p->settings.vaults;
+    for (uint32_t i = 0; i < p->settings.vaults; i++) {
+        const struct vault *v = &p->vault[i];
+        if (!v->ready || v->stuck || v->jobs >= vault_window(p))
+            continue;
+        if (best == p->settings.vaults || v->jobs < p->vault[best].jobs)
+            best = i;
+    }
+    return best;
+}
+
+static uint32_t jobs_open(const struct proxy *p)
+{
+    uint32_t jobs = p->waiting_count;
+    for (uint32_t i = 0; i < p->settings.vaults; i++)
+        jobs += p->vault[i].jobs;
+    return jobs;
+}
+
+/* Sends the job; `p->source` is what the message says. */
+static void ask_vault(struct proxy *p, struct pass *pass, const struct sip_message *m, uint32_t vault)
+{
+    const struct ipc_examine ask = {.now = p->now.wall, .archive = pass->archive, .source = p->source};
+    struct writer w = writer_over(p->scratch, p->scratch_len);
+    ipc_write_examine(&w, pass_job(pass), &ask);
+    struct packet *packet = w.full ? NULL : packet_copy(writer_span(&w));
+    if (!packet) {
+        refuse_pass(p, pass, m, w.full ? RULE_SIP_SIZE : RULE_NO_MEMORY);
+        return;
+    }
+    pass->vault = vault;
+    pass_enter(p, pass, PASS_EXAMINING);
+    const struct proxy_action action = {.kind = PROXY_ASK_VAULT, .vault = vault};
+    action_push(p, &action, packet);
+}
+
+/* Gives waiting messages to vaults that can take one. */
+void examine_more(struct proxy *p)
+{
+    uint32_t vault;
+    while (!TAILQ_EMPTY(&p->waiting) && (vault = pick_vault(p)) < p->settings.vaults) {
+        struct pass *pass = TAILQ_FIRST(&p->waiting);
+        if (!pass_read(p, pass, &p->message))
+            continue;
+        if (outline_source_of(&p->message, &p->source) == RULE_OK)
+            ask_vault(p, pass, &p->message, vault);
+        else
+            refuse_pass(p, pass, &p->message, RULE_INTERNAL); /* it was read before */
+    }
+}
+
+static void line_up(struct proxy *p, struct pass *pass, const struct sip_message *m)
+{
+    pass->request = packet_copy(m->bytes);
+    if (!pass->request) {
+        refuse_pass(p, pass, m, RULE_NO_MEMORY);
+        return;
+    }
+    uint32_t vault = TAILQ_EMPTY(&p->waiting) ? pick_vault(p) : p->settings.vaults;
+    if (vault < p->settings.vaults)
+        ask_vault(p, pass, m, vault);
+    else if (jobs_open(p) < (uint64_t)p->settings.limits.jobs_per_vault * p->settings.vaults)
+        pass_enter(p, pass, PASS_WAITING);
+    else
+        refuse_pass(p, pass, m, RULE_OVERLOAD);
+}
+
+void examine(struct proxy *p, struct pass *pass, const struct sip_message *m)
+{
+    enum rule rule = outline_source_of(m, &p->source);
+    if (rule == RULE_OK)
+        rule = message_outline(&p->source, &p->outline);
+    if (rule != RULE_OK) {
+        refuse_pass(p, pass, m, rule);
+        return;
+    }
+    struct policy_need need = policy_need_of(p->settings.policy, &p->outline);
+    pass->archive = need.archive && p->settings.archive;
+    if (!need.examine && !need.archive) {
+        forward(p, pass, m);
+    } else if (p->settings.vaults > 0) {
+        line_up(p, pass, m);
+    } else {
+        verdict_unopened(&p->outline, &p->verdict);
+        decide(p, pass, m, &p->outline, &p->verdict, (struct span){0});
+    }
+}
+
+/* --- answers --- */
+
+void proxy_vault_ready(struct proxy *p, uint32_t vault, struct proxy_time now)
+{
+    p->now = now;
+    if (vault >= p->settings.vaults)
+        return;
+    p->vault[vault].ready = true;
+    p->vault[vault].stuck = false;
+    examine_more(p);
+}
+
+static void judge(struct proxy *p, struct pass *pass, const struct ipc_examined *answer)
+{
+    if (!pass_read(p, pass, &p->message))
+        return;
+    enum rule rule = outline_source_of(&p->message, &p->source);
+    if (rule == RULE_OK)
+        rule = message_outline(&p->source, &p->outline);
+    if (rule == RULE_OK)
+        decide(p, pass, &p->message, &p->outline, &answer->verdict, answer->record);
+    else
+        refuse_pass(p, pass, &p->message, RULE_INTERNAL);
+}
+
+void proxy_examined(struct proxy *p, uint32_t vault, uint64_t job, const struct ipc_examined *answer,
+                    struct proxy_time now)
+{
+    p->now = now;
+    if (vault >= p->settings.vaults)
+        return;
+    p->vault[vault].stuck = false;
+    struct pass *pass = pass_of_job(p, job, PASS_EXAMINING);
+    if (pass && pass->vault == vault) {
+        p->counters.examined++;
+        if (pass->server) {
+            pass_enter(p, pass, PASS_ADMISSION);
+            judge(p, pass, answer);
+        } else { /* whoever asked has given up */
+            pass_enter(p, pass, PASS_DONE);
+            pass_settle(p, pass);
+        }
+    }
+    examine_more(p);
+}
+
+/* --- what goes wrong --- */
+
+/* The job may be what ended the vault: it is answered, noted, and never tried again. */
+static void lose(struct proxy *p, struct pass *pass)
+{
+    if (!pass_read(p, pass, &p->message))
+        return;
+    event_push_lost(p, &p->message, &pass->source);
+    refuse_pass(p, pass, &p->message, RULE_VAULT_GONE);
+}
+
+void proxy_vault_lost(struct proxy *p, uint32_t vault, struct proxy_time now)
+{
+    p->now = now;
+    if (vault >= p->settings.vaults)
+        return;
+    struct vault *v = &p->vault[vault];
+    v->ready = v->stuck = false;
+    while (!TAILQ_EMPTY(&v->list))
+        lose(p, TAILQ_FIRST(&v->list));
+    examine_more(p);
+}
+
+static bool is_late(const struct proxy *p, const struct pass_list *list, uint64_t limit)
+{
+    return !TAILQ_EMPTY(list) && p->now.monotonic >= TAILQ_FIRST(list)->since + limit;
+}
+
+void examine_tick(struct proxy *p)
+{
+    while (is_late(p, &p->waiting, PROXY_WAIT_MAX_MS))
+        refuse_later(p, TAILQ_FIRST(&p->waiting), RULE_OVERLOAD);
+    for (uint32_t i = 0; i < p->settings.vaults; i++)
+        while (is_late(p, &p->vault[i].list, PROXY_EXAMINE_MAX_MS)) {
+            p->vault[i].stuck = true;
+            lose(p, TAILQ_FIRST(&p->vault[i].list));
+        }
+}
+
+static uint64_t first_deadline(const struct pass_list *list, uint64_t limit)
+{
+    return TAILQ_EMPTY(list) ? UINT64_MAX : TAILQ_FIRST(list)->since + limit;
+}
+
+uint64_t examine_deadline(const struct proxy *p)
+{
+    uint64_t deadline = first_deadline(&p->waiting, PROXY_WAIT_MAX_MS);
+    for (uint32_t i = 0; i < p->settings.vaults; i++) {
+        uint64_t first = first_deadline(&p->vault[i].list, PROXY_EXAMINE_MAX_MS);
+        deadline = first < deadline ? first : deadline;
+    }
+    return deadline;
+}

@@ -1,0 +1,315 @@
+#include "proxy/proxy.h"
+
+#include <stdlib.h>
+
+#include "proxy/address.h"
+#include "proxy/core.h"
+
+enum { SWEEP_INTERVAL_MS = 1000 };
+
+/* --- beginning and end --- */
+
+static bool make_parts(struct proxy *p)
+{
+    const struct limits *limits = &p->settings.limits;
+    /* A request that is forwarded is two transactions. */
+    struct sip_transaction_settings transactions = {.count_max = (size_t)limits->transactions * 2};
+    uint8_t location_key[LOCATION_KEY_LEN];
+    p->settings.random(p->settings.random_context, p->hash_key, sizeof p->hash_key);
+    p->settings.random(p->settings.random_context, transactions.key, sizeof transactions.key);
+    p->settings.random(p->settings.random_context, location_key, sizeof location_key);
+    p->scratch_len = IPC_MESSAGE_MAX;
+    p->scratch = malloc(p->scratch_len);
+    p->block = calloc((limits->transactions + PASSES_IN_BLOCK - 1) / PASSES_IN_BLOCK, sizeof *p->block);
+    p->transactions = sip_transactions_new(&transactions);
+    p->location = location_new(limits->bindings, limits->bindings_per_user, location_key);
+    return p->scratch && p->block && p->transactions && p->location;
+}
+
+struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time now)
+{
+    struct proxy *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->settings = *settings;
+    if (p->settings.vaults > CONFIG_VAULTS_MAX)
+        p->settings.vaults = CONFIG_VAULTS_MAX;
+    p->routing = (struct routing){settings->name,         settings->name_count, settings->listen,
+                                  settings->listen_count, settings->route,      settings->route_count};
+    p->now = now;
+    p->sweep_at = now.monotonic + SWEEP_INTERVAL_MS;
+    TAILQ_INIT(&p->free);
+    TAILQ_INIT(&p->waiting);
+    TAILQ_INIT(&p->admitting);
+    for (size_t i = 0; i < CONFIG_VAULTS_MAX; i++)
+        TAILQ_INIT(&p->vault[i].list);
+    STAILQ_INIT(&p->actions);
+    STAILQ_INIT(&p->completions);
+    if (make_parts(p))
+        return p;
+    proxy_free(p);
+    return NULL;
+}
+
+static void free_taken(struct proxy *p)
+{
+    if (p->taken) {
+        free(p->taken->packet);
+        free(p->taken);
+        p->taken = NULL;
+    }
+}
+
+void proxy_free(struct proxy *p)
+{
+    if (!p)
+        return;
+    free_taken(p);
+    actions_free(&p->actions);
+    actions_free(&p->completions);
+    passes_free(p);
+    sip_transactions_free(p->transactions);
+    location_free(p->location);
+    free(p->scratch);
+    free(p);
+}
+
+uint64_t hop_flow(const struct proxy *p, const struct hop *hop)
+{
+    uint8_t host[ADDRESS_TEXT_MAX], bytes[3];
+    struct writer w = writer_over(host, sizeof host), number = writer_over(bytes, sizeof bytes);
+    struct keyed_hash h;
+    address_write_host(&w, &hop->address);
+    writer_u8(&number, (uint8_t)hop->transport);
+    writer_u16(&number, address_port(&hop->address));
+    keyed_hash_begin(&h, p->hash_key);
+    keyed_hash_field(&h, writer_span(&w));
+    keyed_hash_field(&h, writer_span(&number));
+    return keyed_hash_end(&h);
+}
+
+/* --- what arrives --- */
+
+/* A request that cannot be read is answered where enough of it was understood (RFC 3261 16.3 step 1); a response, and
+ * an ACK, never. */
+static void unreadable(struct proxy *p, const struct proxy_source *source, const struct sip_message *m, enum rule rule)
+{
+    bool answered = m->is_request && m->method != SIP_ACK && sip_message_answerable(m);
+    if (m->is_request)
+        p->counters.requests++;
+    else
+        p->counters.responses++;
+    if (answered)
+        refuse_stateless(p, source, m, rule);
+    else
+        event_push(p, PROXY_EVENT_DROPPED, rule, 0, m, source, 0);
+}
+
+static void begin_pass(struct proxy *p, const struct proxy_source *source, const struct sip_message *m, uint64_t id)
+{
+    struct pass *pass = pass_new(p);
+    if (!pass) {
+        sip_transaction_abandon(p->transactions, id);
+        refuse_stateless(p, source, m, RULE_OVERLOAD);
+        return;
+    }
+    pass->server = id;
+    pass->source = *source;
+    pass->reply = reply_hop(source, &m->via);
+    sip_transaction_set_user(p->transactions, id, pass);
+    admit(p, pass, m);
+}
+
+static void request_arrived(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)
+{
+    uint64_t id;
+    p->counters.requests++;
+    if (m->method == SIP_ACK) {
+        event_push(p, PROXY_EVENT_DROPPED, RULE_SIP_METHOD, 0, m, source, 0);
+        return;
+    }
+    if (m->method == SIP_INVITE) { /* its machines come later; the To tag is the same for every copy */
+        refuse_stateless(p, source, m, RULE_SIP_METHOD);
+        return;
+    }
+    bool reliable = source->transport != SIP_UDP;
+    switch (sip_transaction_request(p->transactions, p->now.monotonic, source->flow, reliable, m, NULL, &id)) {
+    case SIP_ARRIVAL_NEW:
+    case SIP_ARRIVAL_MERGED:
+        begin_pass(p, source, m, id);
+        break;
+    case SIP_ARRIVAL_RETRANSMISSION:
+        p->counters.retransmissions++;
+        break;
+    case SIP_ARRIVAL_FULL:
+        refuse_stateless(p, source, m, RULE_OVERLOAD);
+        break;
+    default:
+        event_push(p, PROXY_EVENT_DROPPED, RULE_SIP_METHOD, 0, m, source, 0);
+        break;
+    }
+}
+
+void proxy_received(struct proxy *p, const struct proxy_source *source, struct span bytes, struct proxy_time now)
+{
+    struct sip_message *m = &p->message;
+    p->now = now;
+    enum rule rule = sip_message_parse(bytes, source->transport == SIP_UDP ? SIP_DATAGRAM : SIP_STREAM, m);
+    if (bytes.len > p->settings.limits.message_bytes)
+        rule = RULE_SIP_SIZE;
+    if (rule != RULE_OK)
+        unreadable(p, source, m, rule);
+    else if (m->is_request)
+        request_arrived(p, source, m);
+    else
+        response_arrived(p, source, m);
+}
+
+void proxy_unreadable(struct proxy *p, const struct proxy_source *source, struct span bytes, enum rule why,
+                      struct proxy_time now)
+{
+    p->now = now;
+    sip_message_parse(bytes, SIP_STREAM, &p->message);
+    unreadable(p, source, &p->message, why);
+}
+
+void proxy_send_failed(struct proxy *p, uint64_t transaction, struct proxy_time now)
+{
+    p->now = now;
+    if (transaction)
+        sip_transaction_send_failed(p->transactions, transaction);
+}
+
+void proxy_connection_closed(struct proxy *p, const struct hop *hop, struct proxy_time now)
+{
+    p->now = now;
+    sip_transactions_flow_failed(p->transactions, hop_flow(p, hop));
+}
+
+/* --- time --- */
+
+void proxy_stop(struct proxy *p, struct proxy_time now)
+{
+    p->now = now;
+    p->stopping = true;
+}
+
+bool proxy_idle(const struct proxy *p)
+{
+    uint32_t jobs = p->waiting_count + p->admitting_count + p->forwarded_count;
+    for (uint32_t i = 0; i < p->settings.vaults; i++)
+        jobs += p->vault[i].jobs;
+    return jobs == 0 && STAILQ_EMPTY(&p->actions);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t proxy_deadline(const struct proxy *p)
+{
+    uint64_t deadline = earlier(sip_transactions_deadline(p->transactions), examine_deadline(p));
+    if (location_count(p->location) > 0)
+        deadline = earlier(deadline, p->sweep_at);
+    return earlier(deadline, admitting_deadline(p));
+}
+
+void proxy_tick(struct proxy *p, struct proxy_time now)
+{
+    p->now = now;
+    sip_transactions_tick(p->transactions, now.monotonic);
+    examine_tick(p);
+    admitting_tick(p);
+    if (now.monotonic >= p->sweep_at) {
+        location_sweep(p->location, now.monotonic);
+        p->sweep_at = now.monotonic + SWEEP_INTERVAL_MS;
+    }
+}
+
+/* --- what goes out --- */
+
+static void send_action(const struct proxy *p, const struct sip_event *e, struct proxy_action *action)
+{
+    const struct pass *pass = e->user;
+    *action = (struct proxy_action){.kind = PROXY_SEND, .bytes = e->bytes, .transaction = e->id};
+    if (e->is_server) {
+        action->flow = pass->source.flow;
+        action->hop = pass->reply;
+        return;
+    }
+    action->request = true;
+    action->hop = pass->hop;
+    if (pass->hop.transport == SIP_UDP)
+        action->flow = routing_local(&p->routing, &pass->hop) + 1;
+}
+
+/* The next hop did not answer. Nothing goes upstream (RFC 4320 4.2); the archive learns it. */
+static void unanswered(struct proxy *p, struct pass *pass)
+{
+    if (pass->state != PASS_FORWARDED || !pass_read(p, pass, &p->message))
+        return;
+    event_push(p, PROXY_EVENT_UNANSWERED, RULE_SIP_TIMEOUT, 0, &p->message, &pass->source, pass->record_id);
+    complete(p, pass, rule_status(RULE_SIP_TIMEOUT));
+    pass_enter(p, pass, PASS_DONE);
+}
+
+static void terminated(struct proxy *p, struct pass *pass, const struct sip_event *e)
+{
+    if (e->is_server)
+        pass->server = 0;
+    else
+        pass->client = 0;
+    pass_settle(p, pass);
+}
+
+static void handle_event(struct proxy *p, const struct sip_event *e)
+{
+    struct pass *pass = e->user;
+    if (!pass)
+        return; /* a server transaction that was abandoned at once */
+    switch (e->kind) {
+    case SIP_EVENT_TRYING_DUE:
+        answer_trying(p, pass);
+        break;
+    case SIP_EVENT_TIMEOUT:
+        if (!e->is_server)
+            unanswered(p, pass);
+        break;
+    case SIP_EVENT_FLOW_FAILED:
+        if (pass->state == PASS_FORWARDED)
+            refuse_later(p, pass, forward_failure(pass));
+        break;
+    case SIP_EVENT_TERMINATED:
+        terminated(p, pass, e);
+        break;
+    case SIP_EVENT_SEND:
+        break;
+    }
+}
+
+bool proxy_next(struct proxy *p, struct proxy_action *action)
+{
+    struct sip_event event;
+    free_taken(p);
+    while (STAILQ_EMPTY(&p->actions)) {
+        if (!sip_transaction_next(p->transactions, &event))
+            return false;
+        if (event.kind == SIP_EVENT_SEND) {
+            send_action(p, &event, action);
+            return true;
+        }
+        handle_event(p, &event);
+    }
+    p->taken = STAILQ_FIRST(&p->actions);
+    STAILQ_REMOVE_HEAD(&p->actions, link);
+    *action = p->taken->action;
+    return true;
+}
+
+void proxy_count(const struct proxy *p, struct proxy_counters *out)
+{
+    *out = p->counters;
+    out->open = p->open;
+    out->bindings = location_count(p->location);
+}

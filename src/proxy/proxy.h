@@ -1,0 +1,179 @@
+/* The proxy without input or output: what arrives and the time go in, actions come out.
+ *
+ *     bytes → sip view → server transaction → admission → outline → policy_need_of → vault (PROXY_ASK_VAULT) → verdict
+ *           → policy_decide → store (PROXY_ASK_STORE) → client transaction → bytes
+ *
+ * The owner ("shell") gives it what sockets and channels bring, each with the time, calls proxy_tick when
+ * proxy_deadline has come, and after each of these drains proxy_next until it gives false. It never calls back but for
+ * random bytes, and never asks for the time itself.
+ *
+ * The body is never changed: the very bytes that came go out (protocol.md 1; REQ-GEN-2, REQ-GEN-3). A message is
+ * forwarded only after its archive record is durable, and never because something that should have looked at it failed.
+ *
+ * What it does today, and what not:
+ * - Requests other than INVITE and ACK are forwarded statefully (RFC 3261 16), to one target. INVITE is answered 501
+ *   without a transaction; ACK is dropped and counted; CANCEL is 481, since no INVITE is ever open here. The dialog's
+ *   other requests (BYE, INFO, ...) are forwarded like MESSAGE. No Record-Route is added: MESSAGE makes no dialog.
+ * - Responses are forwarded untouched but for their Via, Content-Length where a stream needs it, and 503, which becomes
+ *   500 (16.7 step 6). Their bodies are not examined: the 2xx of a MESSAGE has none (RFC 3428 7).
+ * - A final response to a request other than INVITE that comes after the transaction has ended is dropped, and no 408
+ *   is sent (RFC 4320 4.2).
+ * - OPTIONS to one of its own names is answered 200 without a body; REGISTER for own domains is taken from sources
+ *   that the route allows (403 else).
+ * - maddr is not obeyed anywhere; sips and tel URIs are 416.
+ *
+ * Memory is bounded by the limits. Nothing here holds a key or what a vault has opened. */
+#ifndef SIPSEAL_PROXY_PROXY_H
+#define SIPSEAL_PROXY_PROXY_H
+
+#include "config/config.h"
+#include "ipc/ipc.h"
+#include "sipseal/policy.h"
+#include "sipseal/rule.h"
+#include "sipseal/sip_transaction.h"
+
+enum {
+    PROXY_UDP_MAX = 1300,         /* a longer request goes by TCP (RFC 3261 18.1.1) */
+    PROXY_VAULT_WINDOW = 4,       /* jobs that a vault has at once: as few as keep it busy, since they die with it */
+    PROXY_WAIT_MAX_MS = 5000,     /* how long a message waits for a vault; then 503 */
+    PROXY_EXAMINE_MAX_MS = 15000, /* how long a vault or the store may take; then 500 */
+    PROXY_RETRY_AFTER_S = 5,      /* Retry-After of a 503 */
+    PROXY_CALL_ID_MAX = 128,      /* bytes of a Call-ID in an event; a longer one is cut */
+    PROXY_METHOD_MAX = 16,
+    PROXY_COMPLETIONS_MAX = 4096, /* final responses remembered while the store is away */
+};
+
+struct proxy_time {
+    uint64_t monotonic; /* milliseconds, from any origin */
+    int64_t wall;       /* seconds since 1970 */
+};
+
+/* From where a message came. */
+struct proxy_source {
+    enum sip_transport transport;
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    uint64_t flow; /* the shell's name for the socket (UDP: number of the listening socket plus one) or the connection;
+                      never used again after a connection has closed; never 0 */
+};
+
+struct proxy_settings { /* borrowed for as long as the proxy lives */
+    const struct span *name;
+    size_t name_count; /* at least one; the first is what it calls itself */
+    const struct hop *listen; /* in the order of the shell's UDP flows; with real ports */
+    size_t listen_count;
+    const struct route *route;
+    size_t route_count;
+    const struct policy *policy;
+    struct limits limits;
+    uint32_t vaults; /* 0: no keys are configured; nothing can be opened */
+    bool archive;    /* an archive is configured */
+    int64_t window;  /* seconds that a signed Date may differ from now */
+    void (*random)(void *context, uint8_t *out, size_t len); /* never fails: the shell ends when it cannot */
+    void *random_context;
+};
+
+struct proxy;
+
+/* Null when there is no memory. Vaults and store count as absent until they are said to be ready. */
+struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time now);
+void proxy_free(struct proxy *p);
+
+/* --- inputs --- */
+
+/* One datagram, or one message that was framed on a stream. */
+void proxy_received(struct proxy *p, const struct proxy_source *source, struct span bytes, struct proxy_time now);
+/* What stands at the front of a stream that cannot be framed on, for `why`: it is answered if it can be. The shell
+ * closes the connection after what proxy_next gives. */
+void proxy_unreadable(struct proxy *p, const struct proxy_source *source, struct span bytes, enum rule why,
+                      struct proxy_time now);
+
+/* The transaction's message of PROXY_SEND could not be sent: no connection, or the connection closed before it was
+ * written whole. 0 is passed over. */
+void proxy_send_failed(struct proxy *p, uint64_t transaction, struct proxy_time now);
+/* A connection that requests may have been sent over has closed; `hop` is its other end. Requests without an answer
+ * fail. Responses that are still to go over the flow fall back to the address in their Via. */
+void proxy_connection_closed(struct proxy *p, const struct hop *hop, struct proxy_time now);
+
+void proxy_vault_ready(struct proxy *p, uint32_t vault, struct proxy_time now);
+void proxy_examined(struct proxy *p, uint32_t vault, uint64_t job, const struct ipc_examined *answer,
+                    struct proxy_time now);
+/* Every job that the vault had is answered 500 and never tried again. */
+void proxy_vault_lost(struct proxy *p, uint32_t vault, struct proxy_time now);
+
+void proxy_store_ready(struct proxy *p, struct proxy_time now);
+void proxy_admitted(struct proxy *p, uint64_t job, const struct ipc_admitted *answer, struct proxy_time now);
+/* Every message that waited for the store is answered 500. */
+void proxy_store_lost(struct proxy *p, struct proxy_time now);
+
+/* From now on new requests are answered 503. */
+void proxy_stop(struct proxy *p, struct proxy_time now);
+/* Whether no request waits for anything any more: a proxy that was stopped may end. */
+bool proxy_idle(const struct proxy *p);
+
+/* When proxy_tick is to be called next, on the monotonic clock; UINT64_MAX when no timer runs. */
+uint64_t proxy_deadline(const struct proxy *p);
+void proxy_tick(struct proxy *p, struct proxy_time now);
+
+/* --- outputs --- */
+
+/* What is worth a line in the log. Never content, never credentials. */
+enum proxy_event_kind {
+    PROXY_EVENT_ANSWERED,   /* a final response from the next hop was forwarded */
+    PROXY_EVENT_SERVED,     /* the proxy itself answered with a 2xx */
+    PROXY_EVENT_REFUSED,    /* the proxy answered with an error, for `rule` */
+    PROXY_EVENT_DROPPED,    /* a message was not answered and not forwarded, for `rule` */
+    PROXY_EVENT_MONITORED,  /* a policy rule in monitor mode would have refused the request, for `rule` */
+    PROXY_EVENT_UNANSWERED, /* the next hop did not answer in time; nothing is sent back (RFC 4320 4.2) */
+    PROXY_EVENT_JOB_LOST,   /* a vault ended, or said nothing, while it had this message */
+    PROXY_EVENT_COUNT
+};
+
+struct proxy_event {
+    enum proxy_event_kind kind;
+    enum rule rule;
+    int status; /* 0: none */
+    char method[PROXY_METHOD_MAX + 1];
+    char call_id[PROXY_CALL_ID_MAX + 1]; /* as a stranger wrote it */
+    struct sockaddr_storage source;
+    enum sip_transport transport;
+    int64_t record_id; /* of the archive; 0: none */
+    uint64_t body;     /* PROXY_EVENT_JOB_LOST: FNV-1a of the body, to find it again */
+};
+
+enum proxy_action_kind {
+    PROXY_SEND,      /* send `bytes` */
+    PROXY_ASK_VAULT, /* send the datagram `bytes` to vault number `vault` */
+    PROXY_ASK_STORE, /* send the datagram `bytes` to the store */
+    PROXY_LOG,       /* note `event` */
+};
+
+struct proxy_action {
+    enum proxy_action_kind kind;
+    struct span bytes;    /* valid until the next call of any function of this header */
+    uint64_t transaction; /* PROXY_SEND: to be named in proxy_send_failed; 0: nobody wants to know */
+    uint64_t flow;        /* PROXY_SEND: over this socket or connection; 0, or a closed connection: any to `hop` */
+    struct hop hop;       /* PROXY_SEND: the peer's address (UDP), or where to connect to (TCP) */
+    bool request;         /* PROXY_SEND */
+    uint32_t vault;
+    struct proxy_event event;
+};
+
+/* The next thing to do; false when there is nothing more. */
+bool proxy_next(struct proxy *p, struct proxy_action *action);
+
+/* --- counters --- */
+
+struct proxy_counters {
+    uint64_t requests, responses, retransmissions; /* received */
+    uint64_t forwarded;                            /* requests sent on, without retransmissions */
+    uint64_t examined, admitted;                   /* answers of vaults and store */
+    uint64_t completions_lost;
+    uint64_t event[PROXY_EVENT_COUNT];
+    uint64_t rule[RULE_COUNT]; /* of the events */
+    size_t open;               /* messages in work or remembered for retransmissions */
+    size_t bindings;
+};
+void proxy_count(const struct proxy *p, struct proxy_counters *out);
+
+#endif

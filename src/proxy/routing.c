@@ -1,0 +1,183 @@
+#include "proxy/routing.h"
+
+#include "proxy/address.h"
+
+bool hop_of_uri(const struct sip_uri *uri, struct hop *hop)
+{
+    enum sip_transport transport = sip_uri_transport(uri);
+    struct span maddr;
+    if (uri->scheme != SIP_SCHEME_SIP || sip_uri_param(uri, "maddr", &maddr))
+        return false;
+    *hop = (struct hop){.transport = transport == SIP_TRANSPORT_NONE ? SIP_UDP : transport};
+    return (hop->transport == SIP_UDP || hop->transport == SIP_TCP) &&
+           address_of_host(uri->host, uri->port ? uri->port : SIP_PORT, &hop->address, &hop->address_len);
+}
+
+/* --- who is meant --- */
+
+static bool is_listened(const struct routing *r, uint16_t port)
+{
+    for (size_t i = 0; i < r->listen_count; i++)
+        if (address_port(&r->listen[i].address) == port)
+            return true;
+    return false;
+}
+
+static bool is_own_name(const struct routing *r, const struct sip_uri *uri)
+{
+    for (size_t i = 0; i < r->name_count; i++)
+        if (span_equal_nocase(r->name[i], uri->host))
+            return uri->port == 0 || is_listened(r, uri->port);
+    return false;
+}
+
+/* A socket that listens on every address of its family is reached over loopback at least; whatever else comes back to
+ * us is caught as a loop. */
+static bool is_own_address(const struct routing *r, const struct sip_uri *uri)
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    if (!address_of_host(uri->host, uri->port ? uri->port : SIP_PORT, &address, &len))
+        return false;
+    for (size_t i = 0; i < r->listen_count; i++) {
+        const struct sockaddr_storage *own = &r->listen[i].address;
+        if (address_port(own) != address_port(&address) || own->ss_family != address.ss_family)
+            continue;
+        if (address_same_host(own, &address) || (address_is_wildcard(own) && address_is_loopback(&address)))
+            return true;
+    }
+    return false;
+}
+
+bool routing_is_self(const struct routing *r, const struct sip_uri *uri)
+{
+    return is_own_name(r, uri) || is_own_address(r, uri);
+}
+
+const struct route *routing_find(const struct routing *r, struct span domain)
+{
+    const struct route *other = NULL;
+    for (size_t i = 0; i < r->route_count; i++) {
+        if (span_equal_nocase(r->route[i].domain, domain))
+            return &r->route[i];
+        if (span_equal(r->route[i].domain, SPAN("*")))
+            other = &r->route[i];
+    }
+    return other;
+}
+
+/* --- Route headers --- */
+
+static bool is_loose(const struct sip_uri *uri, const struct sip_address *address)
+{
+    struct span value;
+    return sip_uri_param(uri, "lr", &value) || sip_param(address->params, "lr", &value);
+}
+
+/* Looks at one Route value; `*done` when it is not ours. */
+static enum rule take_route(const struct routing *r, struct cursor *values, struct route_set *set, bool *done)
+{
+    struct sip_address address;
+    struct sip_uri uri;
+    if (sip_address_take(values, &address) != RULE_OK || sip_uri_parse(address.uri, &uri) != RULE_OK)
+        return RULE_SIP_URI;
+    *done = !routing_is_self(r, &uri);
+    if (!*done) {
+        set->own++;
+        return RULE_OK;
+    }
+    set->has_next = true;
+    set->next = address;
+    set->loose = is_loose(&uri, &address);
+    return RULE_OK;
+}
+
+enum rule routing_route_set(const struct routing *r, const struct sip_message *m, struct route_set *set)
+{
+    *set = (struct route_set){0};
+    bool done = false;
+    for (const struct sip_header *h = sip_header_next(m, SIP_H_ROUTE, NULL); h && !done;
+         h = sip_header_next(m, SIP_H_ROUTE, h)) {
+        struct cursor values = cursor_over(h->value);
+        do {
+            enum rule rule = take_route(r, &values, set, &done);
+            if (rule != RULE_OK)
+                return rule;
+        } while (!done && cursor_accept(&values, ','));
+    }
+    return RULE_OK;
+}
+
+/* --- the target --- */
+
+static enum rule to_domain(const struct route *route, struct target *target)
+{
+    if (!route || !route->has_next)
+        return RULE_SIP_ROUTE;
+    target->kind = TARGET_HOP;
+    target->hop = route->next;
+    return RULE_OK;
+}
+
+static enum rule to_next_route(const struct routing *r, const struct route_set *set, struct target *target)
+{
+    struct sip_uri uri;
+    if (sip_uri_parse(set->next.uri, &uri) != RULE_OK)
+        return RULE_SIP_URI;
+    target->kind = TARGET_HOP;
+    if (hop_of_uri(&uri, &target->hop))
+        return RULE_OK;
+    return uri.scheme == SIP_SCHEME_SIP ? to_domain(routing_find(r, uri.host), target) : RULE_SIP_ROUTE;
+}
+
+/* One target for now: the best contact (16.5). Forking comes with the INVITE machines. */
+static enum rule to_user(struct location *location, const struct route *route, struct span uri, uint64_t now,
+                         struct target *target)
+{
+    uint8_t aor[LOCATION_URI_MAX];
+    struct writer w = writer_over(aor, sizeof aor);
+    struct contact best;
+    if (sip_write_aor_key(&w, uri) && location_find(location, writer_span(&w), now, &best, 1) == 1) {
+        target->kind = TARGET_HOP;
+        target->hop = best.hop;
+        target->contact = best.uri;
+        return RULE_OK;
+    }
+    return route->has_next ? to_domain(route, target) : RULE_SIP_NOT_REGISTERED;
+}
+
+enum rule routing_target(const struct routing *r, struct location *location, const struct sip_message *m,
+                         const struct route_set *set, uint64_t now, struct target *target)
+{
+    struct sip_uri uri;
+    *target = (struct target){0};
+    if (sip_uri_parse(m->request_uri, &uri) != RULE_OK)
+        return RULE_SIP_URI;
+    if (uri.scheme != SIP_SCHEME_SIP)
+        return RULE_SIP_SCHEME; /* sips asks for TLS on every hop (RFC 5630), which is not there yet */
+    if (set->has_next)
+        return to_next_route(r, set, target);
+
+    bool self = routing_is_self(r, &uri);
+    const struct route *route = routing_find(r, uri.host);
+    target->route = route;
+    if (route && route->registrar && m->method == SIP_REGISTER) {
+        target->kind = TARGET_REGISTRAR;
+        return RULE_OK;
+    }
+    if (uri.user.len == 0 && (self || (route && route->registrar))) {
+        target->kind = TARGET_SELF;
+        return RULE_OK;
+    }
+    if (route && route->registrar)
+        return to_user(location, route, m->request_uri, now, target);
+    return self ? RULE_SIP_ROUTE : to_domain(route, target);
+}
+
+size_t routing_local(const struct routing *r, const struct hop *hop)
+{
+    for (size_t i = 0; i < r->listen_count; i++)
+        if (r->listen[i].transport == hop->transport && r->listen[i].address.ss_family == hop->address.ss_family)
+            return i;
+    return r->listen_count;
+}

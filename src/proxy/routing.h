@@ -1,0 +1,66 @@
+/* Where a request goes (RFC 3261 16.4 to 16.6): static routes by domain, the location service for one's own domains,
+ * and Route headers. Pure but for the location service's own upkeep. */
+#ifndef SIPSEAL_PROXY_ROUTING_H
+#define SIPSEAL_PROXY_ROUTING_H
+
+#include "config/config.h"
+#include "proxy/location.h"
+#include "sipseal/rule.h"
+#include "sipseal/sip_message.h"
+
+/* What a proxy knows of itself and of the world. Borrowed. */
+struct routing {
+    const struct span *name; /* server.names */
+    size_t name_count;
+    const struct hop *listen; /* with their real ports */
+    size_t listen_count;
+    const struct route *route;
+    size_t route_count;
+};
+
+/* The Route headers of a request, as far as they matter here. */
+struct route_set {
+    size_t own;              /* leading values that name this proxy: to be taken out (16.4) */
+    bool has_next;           /* a value is left */
+    struct sip_address next; /* the topmost that is left */
+    bool loose;              /* it has the lr parameter (16.12); else its element is a strict router (16.6 step 6) */
+};
+
+enum target_kind {
+    TARGET_HOP,       /* forward to `hop` */
+    TARGET_SELF,      /* the request is for the proxy itself */
+    TARGET_REGISTRAR, /* a REGISTER for `route`, an own domain */
+};
+
+struct target {
+    enum target_kind kind;
+    struct hop hop;
+    struct span contact; /* TARGET_HOP: takes the place of the Request-URI; empty: it stays. Lives as long as the
+                            location service is not changed */
+    const struct route *route;
+};
+
+/* Whether a URI's host and port are this server's: one of its names (with a port: one it listens on), or an address on
+ * which it listens. */
+bool routing_is_self(const struct routing *r, const struct sip_uri *uri);
+
+/* The route of a domain, or of every other domain ("*"); null when there is none. */
+const struct route *routing_find(const struct routing *r, struct span domain);
+
+/* Reads the Route headers. RULE_SIP_URI. */
+enum rule routing_route_set(const struct routing *r, const struct sip_message *m, struct route_set *set);
+
+/* Where a request goes. RULE_SIP_URI, RULE_SIP_SCHEME, RULE_SIP_ROUTE (no route to the domain, or to a user of the
+ * proxy itself), RULE_SIP_NOT_REGISTERED. */
+enum rule routing_target(const struct routing *r, struct location *location, const struct sip_message *m,
+                         const struct route_set *set, uint64_t now, struct target *target);
+
+/* The listening socket from which to send to a hop: same transport, same address family. Returns its number, or
+ * `listen_count` when there is none. */
+size_t routing_local(const struct routing *r, const struct hop *hop);
+
+/* Reads a URI with a numeric host as a hop; without transport it is UDP (RFC 3263 4.1), without port 5060. False for
+ * names, and for transports that are not there. */
+bool hop_of_uri(const struct sip_uri *uri, struct hop *hop);
+
+#endif
