@@ -22,7 +22,10 @@ enum {
     CONFIG_READERS_MAX = 8,
     CONFIG_VAULTS_MAX = 32,
     CONFIG_BYTES_MAX = 1024 * 1024, /* of the file */
-    CONFIG_ERROR_MAX = 512,
+    CONFIG_ERRORS_MAX = 16 * 1024,  /* bytes for the lines of all faults */
+    CONFIG_WARNINGS_MAX = 16,
+    CONFIG_KEY_MAX = 16 * 1024,     /* bytes of a private key, DER */
+    CONFIG_CRL_MAX = 250 * 1024,    /* bytes of a revocation list, DER */
     CONFIG_URI_MAX = 512,  /* bytes of a URI */
     CONFIG_TOKEN_MAX = 80, /* bytes of a method or of a pattern of media types */
 };
@@ -70,7 +73,8 @@ struct config {
     struct hop listen[CONFIG_LISTEN_MAX];
     size_t listen_count;
     struct span user; /* server.user: whom the processes run as when started as root; empty: not given */
-    unsigned vaults;  /* server.vaults */
+    unsigned vaults;  /* server.vaults; 0 when no keys are configured */
+    unsigned log_level; /* server.log, an enum log_level (daemon/log.h) */
 
     const char *certificate_path; /* keys.*; null when not given: then nothing can be opened */
     const char *private_key_path;
@@ -86,11 +90,18 @@ struct config {
     size_t archive_reader_count;
     const char *store_path; /* replay memory; default: sipseald.db in the folder of the configuration */
     struct limits limits;
+
+    /* What is no fault and yet worth a word ("file:line:column: key: problem; what to do"): a certificate that expires. */
+    const char *warning[CONFIG_WARNINGS_MAX];
+    size_t warning_count;
 };
 
-/* Reads and checks the file; the caller frees `*config`. On failure `error` holds every line to show (as many as fit)
- * and nothing is to be freed. Also checks that what it names exists and can be read. */
+/* Reads and checks the file; the caller frees `*config`. On failure `error` (CONFIG_ERRORS_MAX bytes hold them all) has
+ * every line to show, as many as fit, and nothing is to be freed. Also checks that what it names exists, can be read and
+ * fits together. RULE_FILE, RULE_CONFIG, RULE_NO_MEMORY. */
 enum rule config_read(const char *path, struct config **config, char *error, size_t error_len);
+/* The same from bytes, without a look at anything outside of them: no files, no names resolved. */
+enum rule config_parse(const char *path, struct span text, struct config **config, char *error, size_t error_len);
 void config_free(struct config *config);
 
 #endif

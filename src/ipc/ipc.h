@@ -19,9 +19,8 @@ enum {
     IPC_FDS_MAX = CONFIG_LISTEN_MAX,
     IPC_HEADER_LEN = 16,
     IPC_CONTROL_FD = 3, /* a child's channel to the parent */
-    IPC_RECORD_MAX = 224 * 1024,                     /* bytes of an archive record: it travels with a verdict */
-    IPC_BLOB_MAX = IPC_MESSAGE_MAX - 64,             /* bytes of a certificate or a revocation list */
-    IPC_KEY_MAX = 16 * 1024,                         /* bytes of a private key, DER */
+    IPC_RECORD_MAX = 224 * 1024, /* bytes of an archive record: it travels with a verdict */
+    IPC_BLOB_MAX = CONFIG_CRL_MAX,
 };
 
 enum ipc_kind {

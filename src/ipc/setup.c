@@ -31,7 +31,7 @@ void ipc_write_identity(struct writer *w, struct span certificate_der, struct sp
 enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der, struct span *key_der)
 {
     bool read = field_bytes(fields, CERTIFICATE_MAX, certificate_der) && certificate_der->len > 0 &&
-                field_bytes(fields, IPC_KEY_MAX, key_der) && key_der->len > 0;
+                field_bytes(fields, CONFIG_KEY_MAX, key_der) && key_der->len > 0;
     return fields_end(read, fields);
 }
 

@@ -1,0 +1,32 @@
+/* The reading of one configuration, handed from section to section. Private to src/config. */
+#ifndef SIPSEAL_CONFIG_CONFIG_READER_H
+#define SIPSEAL_CONFIG_CONFIG_READER_H
+
+#include "config/config.h"
+#include "config/yaml_schema.h"
+
+enum { HOST_TEXT_MAX = 253 }; /* RFC 1035 2.3.4 */
+
+struct config_reader {
+    struct config *config;
+    struct yaml_file file;
+    bool look_outside; /* at files, users and names; else at the text alone */
+    const char *folder; /* of the configuration */
+    /* Where things stand that are judged when everything is read. */
+    struct yaml_value keys, certificate, private_key, trust;
+    struct yaml_value archive, reader[CONFIG_READERS_MAX];
+    struct yaml_value listen, policy;
+};
+
+/* A host name or an address, in lower case. */
+bool read_host(struct yaml_value v, struct span *host);
+
+/* The sections. */
+void read_routes(struct config_reader *r, struct yaml_value v);
+void read_policy(struct config_reader *r, struct yaml_value v);
+
+/* What only shows when all sections are read: own domains, routes that no socket serves, rules that need keys. */
+void check_routes(struct config_reader *r);
+void check_policy(struct config_reader *r);
+
+#endif

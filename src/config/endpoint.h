@@ -1,0 +1,32 @@
+/* Where to listen, where to send, and from where: as a configuration writes them.
+ *
+ * Each reader returns null when it set its result, else what is wrong and what to do, as "problem; what to do". */
+#ifndef SIPSEAL_CONFIG_ENDPOINT_H
+#define SIPSEAL_CONFIG_ENDPOINT_H
+
+#include "config/config.h"
+
+/* "udp://127.0.0.1:5060", "tcp://[::1]:5060". The host is an address; the port is 5060 when there is none, and 0 lets
+ * the system choose. */
+const char *endpoint_read_listen(const char *text, struct hop *hop);
+
+/* "192.0.2.0/24", "2001:db8::/32", or one address. */
+const char *endpoint_read_block(const char *text, struct address_block *block);
+
+/* "sip:proxy2.example:5060;transport=tcp": UDP and port 5060 unless the URI says otherwise. The host is read by
+ * endpoint_resolve. */
+struct endpoint_next {
+    enum sip_transport transport;
+    char host[256];
+    uint16_t port;
+};
+const char *endpoint_read_next(const char *text, struct endpoint_next *next);
+
+/* Its address: a number as it stands, a name by asking the system's resolver, whose first answer counts. Names are asked
+ * for only where `ask`. */
+const char *endpoint_resolve(const struct endpoint_next *next, bool ask, struct hop *hop);
+
+/* A host name (RFC 1123 2.1) or an address, as it may stand as the host of a SIP URI; IPv6 in brackets. */
+bool endpoint_is_host(struct span text);
+
+#endif

@@ -1,0 +1,213 @@
+/* Loading keys and certificates from their files. */
+#include "config/keys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "config/file.h"
+#include "sipseal/pem.h"
+
+struct loader {
+    struct keys *keys;
+    const struct keys_listener *listener;
+    bool ok;
+};
+
+static void __attribute__((format(printf, 4, 5)))
+tell(struct loader *l, enum keys_setting setting, size_t index, const char *format, ...)
+{
+    char text[FILE_PROBLEM_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    l->ok = false;
+    l->listener->fault(l->listener->context, setting, index, false, text);
+}
+
+/* --- one certificate --- */
+
+static void load_certificate(struct loader *l, enum keys_setting setting, size_t index, const char *path,
+                             struct span *der)
+{
+    char problem[FILE_PROBLEM_MAX];
+    uint8_t *bytes;
+    size_t size;
+    if (!config_file_read(path, KEYS_FILE_MAX, &bytes, &size, problem)) {
+        tell(l, setting, index, "%s", problem);
+        return;
+    }
+    enum rule rule = pem_only(&l->keys->arena, span_of(bytes, size), PEM_CERTIFICATE, der);
+    free(bytes);
+    if (rule != RULE_OK)
+        tell(l, setting, index, "%s does not hold one certificate in PEM; give it one CERTIFICATE block", path);
+    else if (der->len > CERTIFICATE_MAX)
+        tell(l, setting, index, "the certificate in %s is larger than %d bytes; use a smaller one", path,
+             CERTIFICATE_MAX);
+}
+
+/* --- the private key: its bytes are never outside locked memory --- */
+
+static bool decode_private_key(struct keys *keys, struct span text)
+{
+    /* Behind the text, in the same locked memory; given back with it, never by arena_close. */
+    struct arena room = {
+        .at = keys->secret.at + KEYS_SECRET_FILE_MAX,
+        .cap = keys->secret.len - KEYS_SECRET_FILE_MAX,
+        .fail_after = SIZE_MAX,
+    };
+    struct span key = {0};
+    enum rule rule = pem_only(&room, text, PEM_PRIVATE_KEY, &key);
+    bytes_wipe(keys->secret.at, KEYS_SECRET_FILE_MAX);
+    if (rule != RULE_OK || key.len == 0 || key.len > CONFIG_KEY_MAX)
+        return false;
+    keys->private_key = key;
+    return true;
+}
+
+static void load_private_key(struct loader *l, const char *path)
+{
+    char problem[FILE_PROBLEM_MAX];
+    int fd;
+    size_t size;
+    if (!locked_open(&l->keys->secret, (size_t)2 * KEYS_SECRET_FILE_MAX)) {
+        tell(l, KEYS_PRIVATE_KEY, 0, "there is no locked memory for it; allow this process more memory");
+        return;
+    }
+    if (!config_file_open(path, KEYS_SECRET_FILE_MAX, true, &fd, &size, problem) ||
+        !config_file_fill(fd, l->keys->secret.at, size, problem)) {
+        tell(l, KEYS_PRIVATE_KEY, 0, "%s", problem);
+        return;
+    }
+    if (!decode_private_key(l->keys, span_of(l->keys->secret.at, size)))
+        tell(l, KEYS_PRIVATE_KEY, 0,
+             "%s does not hold one unencrypted PKCS#8 private key; convert it with openssl pkcs8 -topk8 -nocrypt",
+             path);
+}
+
+/* --- trust: a file, or the files of a folder --- */
+
+static bool keep(struct span *list, size_t max, size_t *count, struct span der)
+{
+    if (*count == max)
+        return false;
+    list[(*count)++] = der;
+    return true;
+}
+
+static void take_blocks(struct loader *l, const char *path, struct span text, const char *type, size_t size_max,
+                        struct span *list, size_t max, size_t *count)
+{
+    struct span rest = text, der;
+    for (;;) {
+        enum rule rule = pem_next(&l->keys->arena, &rest, type, &der);
+        if (rule == RULE_OK && der.len == 0)
+            return;
+        if (rule != RULE_OK || der.len > size_max) {
+            tell(l, KEYS_TRUST, 0, "%s holds a %s block that is broken, or larger than %zu bytes; replace it", path,
+                 type, size_max);
+            return;
+        }
+        if (!keep(list, max, count, der)) {
+            tell(l, KEYS_TRUST, 0, "there are more than %zu %s blocks; keep only those that are needed", max, type);
+            return;
+        }
+    }
+}
+
+static void load_trust_file(struct loader *l, const char *path)
+{
+    char problem[FILE_PROBLEM_MAX];
+    uint8_t *bytes;
+    size_t size;
+    struct keys *k = l->keys;
+    if (!config_file_read(path, KEYS_FILE_MAX, &bytes, &size, problem)) {
+        tell(l, KEYS_TRUST, 0, "%s", problem);
+        return;
+    }
+    struct span text = span_of(bytes, size);
+    size_t before = k->anchor_count + k->crl_count;
+    take_blocks(l, path, text, PEM_CERTIFICATE, CERTIFICATE_MAX, k->anchor, TRUST_ANCHORS_MAX, &k->anchor_count);
+    take_blocks(l, path, text, PEM_CRL, CONFIG_CRL_MAX, k->crl, KEYS_CRLS_MAX, &k->crl_count);
+    free(bytes);
+    if (l->ok && k->anchor_count + k->crl_count == before)
+        tell(l, KEYS_TRUST, 0, "%s holds neither a certificate nor a revocation list in PEM; remove or convert it",
+             path);
+}
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+    size_t len = strlen(name), suffix_len = strlen(suffix);
+    return len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0;
+}
+
+static int is_pem_name(const struct dirent *entry)
+{
+    const char *name = entry->d_name;
+    return has_suffix(name, ".pem") || has_suffix(name, ".crt") || has_suffix(name, ".cer") ||
+           has_suffix(name, ".crl");
+}
+
+static void load_trust_folder(struct loader *l, const char *folder)
+{
+    struct dirent **entries;
+    int count = scandir(folder, &entries, is_pem_name, alphasort);
+    if (count < 0) {
+        tell(l, KEYS_TRUST, 0, "the folder %s cannot be read (%s); correct that, or the path", folder,
+             strerror(errno));
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        char path[PATH_MAX];
+        int n = snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        if (n > 0 && (size_t)n < sizeof path)
+            load_trust_file(l, path);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+static void load_trust(struct loader *l, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        load_trust_folder(l, path);
+    else
+        load_trust_file(l, path);
+    if (l->ok && l->keys->anchor_count == 0)
+        tell(l, KEYS_TRUST, 0, "%s holds no certificate of an authority; put one there in PEM (.pem, .crt, .cer)",
+             path);
+}
+
+bool keys_load(struct keys *keys, const struct config *config, const struct keys_listener *listener)
+{
+    *keys = (struct keys){0};
+    struct loader l = {.keys = keys, .listener = listener, .ok = true};
+    if (!config->certificate_path)
+        return true;
+    if (!arena_open(&keys->arena, KEYS_PUBLIC_MAX)) {
+        tell(&l, KEYS_CERTIFICATE, 0, "there is not enough memory to read it; allow this process more");
+        return false;
+    }
+    load_certificate(&l, KEYS_CERTIFICATE, 0, config->certificate_path, &keys->certificate);
+    load_private_key(&l, config->private_key_path);
+    bool so_far = l.ok;
+    l.ok = true; /* faults of trust are said whether or not there were others before */
+    load_trust(&l, config->trust_path);
+    keys->reader_count = config->archive_reader_count;
+    for (size_t i = 0; i < keys->reader_count; i++)
+        load_certificate(&l, KEYS_READER, i, config->archive_reader_path[i], &keys->reader[i]);
+    return so_far && l.ok;
+}
+
+void keys_close(struct keys *keys)
+{
+    locked_close(&keys->secret);
+    arena_close(&keys->arena);
+    *keys = (struct keys){0};
+}

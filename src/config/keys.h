@@ -1,0 +1,49 @@
+/* The keys and certificates that a configuration names: loaded, and looked at as those will who use them. */
+#ifndef SIPSEAL_CONFIG_KEYS_H
+#define SIPSEAL_CONFIG_KEYS_H
+
+#include "config/config.h"
+#include "config/locked.h"
+#include "sipseal/certificate.h"
+
+enum {
+    KEYS_CRLS_MAX = 64,
+    KEYS_FILE_MAX = 4 * 1024 * 1024,   /* bytes of a file with certificates or revocation lists */
+    KEYS_SECRET_FILE_MAX = 16 * 1024,  /* bytes of a file with a private key */
+    KEYS_PUBLIC_MAX = 32 * 1024 * 1024, /* bytes of all that is public, DER */
+};
+
+struct keys {
+    struct arena arena;
+    struct span certificate; /* DER, as are all of them */
+    struct span anchor[TRUST_ANCHORS_MAX];
+    size_t anchor_count;
+    struct span crl[KEYS_CRLS_MAX];
+    size_t crl_count;
+    struct span reader[CONFIG_READERS_MAX];
+    size_t reader_count;
+    struct locked_memory secret;
+    struct span private_key; /* PKCS#8, in `secret` */
+};
+
+/* To whom faults are told: which setting, its number where it is a list, whether one can do without, and "problem; what
+ * to do". */
+enum keys_setting { KEYS_CERTIFICATE, KEYS_PRIVATE_KEY, KEYS_TRUST, KEYS_READER };
+struct keys_listener {
+    void (*fault)(void *context, enum keys_setting setting, size_t index, bool warning, const char *text);
+    void *context;
+};
+
+/* Loads everything that the configuration names. False when something is missing or unfit; every fault is told. To be
+ * closed either way. */
+bool keys_load(struct keys *keys, const struct config *config, const struct keys_listener *listener);
+
+/* Looks at what was loaded: the certificate can be sealed to, belongs to the private key and names the server; anchors
+ * and revocation lists are well-formed; the archive's readers can be sealed to. At `now` (seconds). */
+bool keys_check(const struct keys *keys, const struct config *config, int64_t now,
+                const struct keys_listener *listener);
+
+/* Wipes and gives back. */
+void keys_close(struct keys *keys);
+
+#endif
