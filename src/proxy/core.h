@@ -5,10 +5,10 @@
 
 #include <sys/queue.h>
 
-#include "proxy/keyed_hash.h"
 #include "proxy/location.h"
 #include "proxy/proxy.h"
 #include "proxy/routing.h"
+#include "sip/siphash.h"
 #include "sipseal/outline.h"
 #include "sipseal/sip_response.h"
 #include "sipseal/verdict.h"
@@ -19,6 +19,7 @@ enum {
     PROXY_EDIT_ROOM = 4096,
     PROXY_RESPONSE_ROOM = 4096, /* what the proxy's own response has beyond the request's head */
     PASSES_IN_BLOCK = 256,
+    HASH_KEY_LEN = 16,
 };
 
 /* Bytes on the heap that belong to one owner. */
@@ -88,7 +89,7 @@ struct proxy {
     struct proxy_settings settings;
     struct routing routing;
     struct proxy_time now;
-    uint8_t hash_key[KEYED_HASH_KEY_LEN];
+    uint8_t hash_key[HASH_KEY_LEN];
     struct sip_transactions *transactions;
     struct location *location;
     uint64_t sweep_at; /* when the location service is to be swept next */

@@ -2,29 +2,6 @@
  * with the fewest jobs; a vault has few at once, since they die with it. */
 #include "proxy/core.h"
 
-/* --- without vaults --- */
-
-/* What can be said of a body when no keys are configured: nothing is opened, and no signature proves anything. */
-static void verdict_unopened(const struct message_outline *outline, struct verdict *v)
-{
-    *v = (struct verdict){.broken = RULE_OK, .part_count = outline->part_count};
-    for (size_t i = 0; i < outline->part_count; i++) {
-        const struct mime_entity *entity = &outline->part[i];
-        struct verdict_part *part = &v->part[i];
-        bool is_signed = entity->kind == MIME_SIGNED || entity->kind == MIME_CLEAR_SIGNED;
-        part->state = entity->kind == MIME_SEALED ? PART_CLOSED : is_signed ? PART_SIGNED : PART_PLAIN;
-        part->signature = is_signed ? RULE_CERT_UNTRUSTED : RULE_SIGNATURE_ABSENT;
-        struct span type = entity->type.len ? entity->type : SPAN("text/plain");
-        if (part->state != PART_PLAIN || type.len > VERDICT_TYPE_MAX)
-            continue;
-        for (size_t j = 0; j < type.len; j++)
-            part->type[0][j] = (char)(type.at[j] >= 'A' && type.at[j] <= 'Z' ? type.at[j] + 32 : type.at[j]);
-        part->type_count = 1;
-    }
-}
-
-/* --- with vaults --- */
-
 static uint32_t vault_window(const struct proxy *p)
 {
     uint32_t jobs = p->settings.limits.jobs_per_vault;
@@ -117,7 +94,7 @@ void examine(struct proxy *p, struct pass *pass, const struct sip_message *m)
     } else if (p->settings.vaults > 0) {
         line_up(p, pass, m);
     } else {
-        verdict_unopened(&p->outline, &p->verdict);
+        p->verdict = (struct verdict){0}; /* no keys: nothing is opened, and no signature proves anything */
         decide(p, pass, m, &p->outline, &p->verdict, (struct span){0});
     }
 }

@@ -17,18 +17,18 @@ enum {
 
 uint64_t loop_hash(const struct proxy *p, const struct sip_message *m)
 {
-    struct keyed_hash h;
+    struct siphash h;
     uint8_t number[4];
     struct writer w = writer_over(number, sizeof number);
     writer_u32(&w, m->cseq);
-    keyed_hash_begin(&h, p->hash_key);
-    keyed_hash_field(&h, m->request_uri);
-    keyed_hash_field(&h, m->call_id);
-    keyed_hash_field(&h, m->from.tag);
-    keyed_hash_field(&h, writer_span(&w));
+    siphash_begin(&h, p->hash_key);
+    siphash_add_field(&h, m->request_uri);
+    siphash_add_field(&h, m->call_id);
+    siphash_add_field(&h, m->from.tag);
+    siphash_add_field(&h, writer_span(&w));
     for (const struct sip_header *r = sip_header_next(m, SIP_H_ROUTE, NULL); r; r = sip_header_next(m, SIP_H_ROUTE, r))
-        keyed_hash_field(&h, r->value);
-    return keyed_hash_end(&h);
+        siphash_add_field(&h, r->value);
+    return siphash_end(&h).half[0];
 }
 
 static void write_loop_hash(struct writer *w, uint64_t hash)

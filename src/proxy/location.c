@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "proxy/address.h"
-#include "proxy/keyed_hash.h"
+#include "sip/siphash.h"
 
 enum { SWEEP_BUCKETS = 1024, FULL_SWEEP_INTERVAL_MS = 1000, SECOND_MS = 1000 };
 
@@ -12,7 +12,7 @@ struct binding {
     struct hop hop;
     unsigned q;
     uint32_t cseq;
-    uint64_t call_id; /* its keyed hash */
+    uint64_t call_id; /* its hash */
     uint64_t expires; /* milliseconds on the caller's clock */
     uint64_t number;  /* registrations are numbered: the highest is the newest */
     size_t uri_len, user_len;
@@ -86,10 +86,18 @@ size_t location_count(const struct location *l)
     return l->count;
 }
 
+static uint64_t hash_of(const struct location *l, struct span s)
+{
+    struct siphash h;
+    siphash_begin(&h, l->key);
+    siphash_add(&h, s);
+    return siphash_end(&h).half[0];
+}
+
 /* Where the pointer to the user of this address-of-record stands, or would stand. */
 static struct user **place_of(struct location *l, struct span aor)
 {
-    struct user **at = &l->bucket[keyed_hash_of(l->key, aor) & (l->bucket_count - 1)];
+    struct user **at = &l->bucket[hash_of(l, aor) & (l->bucket_count - 1)];
     while (*at && !span_equal(span_of((*at)->aor, (*at)->aor_len), aor))
         at = &(*at)->next;
     return at;
@@ -278,7 +286,7 @@ static void remove_all(struct location *l, struct user *u)
 
 enum rule location_register(struct location *l, const struct registration *r, uint64_t now)
 {
-    uint64_t call_id = keyed_hash_of(l->key, r->call_id);
+    uint64_t call_id = hash_of(l, r->call_id);
     struct user *u = refresh(l, place_of(l, r->aor), now);
     size_t added;
     enum rule rule = check(l, u, r, call_id, &added);

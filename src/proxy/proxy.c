@@ -78,14 +78,14 @@ uint64_t hop_flow(const struct proxy *p, const struct hop *hop)
 {
     uint8_t host[ADDRESS_TEXT_MAX], bytes[3];
     struct writer w = writer_over(host, sizeof host), number = writer_over(bytes, sizeof bytes);
-    struct keyed_hash h;
+    struct siphash h;
     address_write_host(&w, &hop->address);
     writer_u8(&number, (uint8_t)hop->transport);
     writer_u16(&number, address_port(&hop->address));
-    keyed_hash_begin(&h, p->hash_key);
-    keyed_hash_field(&h, writer_span(&w));
-    keyed_hash_field(&h, writer_span(&number));
-    return keyed_hash_end(&h);
+    siphash_begin(&h, p->hash_key);
+    siphash_add_field(&h, writer_span(&w));
+    siphash_add_field(&h, writer_span(&number));
+    return siphash_end(&h).half[0];
 }
 
 /* --- what arrives --- */

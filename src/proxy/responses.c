@@ -24,17 +24,17 @@ struct hop reply_hop(const struct proxy_source *source, const struct sip_via *vi
  */
 static struct span own_to_tag(const struct proxy *p, const struct sip_message *m, uint8_t room[16])
 {
-    struct keyed_hash h;
+    struct siphash h;
     uint8_t number[8];
-    keyed_hash_begin(&h, p->hash_key);
-    keyed_hash_field(&h, m->call_id);
-    keyed_hash_field(&h, m->from.tag);
-    keyed_hash_field(&h, m->via.branch);
+    siphash_begin(&h, p->hash_key);
+    siphash_add_field(&h, m->call_id);
+    siphash_add_field(&h, m->from.tag);
+    siphash_add_field(&h, m->via.branch);
     struct writer w = writer_over(number, sizeof number);
     writer_u32(&w, m->cseq);
-    keyed_hash_field(&h, writer_span(&w));
+    siphash_add_field(&h, writer_span(&w));
     w = writer_over(number, sizeof number);
-    writer_u64(&w, keyed_hash_end(&h));
+    writer_u64(&w, siphash_end(&h).half[0]);
     struct writer tag = writer_over(room, 16);
     writer_hex(&tag, writer_span(&w));
     return writer_span(&tag);
