@@ -148,7 +148,7 @@ struct question {
     bool viewed; /* what a rule that requires view is about can be seen */
 };
 
-/* What can be seen, and a rule wants to see (RFC 4189 2.2.1, the archive). An honest label that asked for view of a part
+/* What can be seen, and a rule wants to see (RFC 4189 2.2.1, archive). An honest label that asked for view of a part
  * serves as well as the part's type. */
 static bool is_viewed(const struct policy_rule *rule, const struct verdict_part *part)
 {
