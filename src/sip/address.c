@@ -71,21 +71,35 @@ static bool take_params(struct cursor *c, struct sip_address *address)
     return found == LEX_NONE;
 }
 
-enum rule sip_address_take(struct cursor *c, struct sip_address *address)
+/* Takes an address and the white space after it. */
+static bool take_address(struct cursor *c, struct sip_address *address)
 {
     *address = (struct sip_address){0};
     lex_space(c);
     if (!take_uri(c, address) || !take_params(c, address))
-        return RULE_SIP_SYNTAX;
+        return false;
     lex_space(c);
-    return cursor_done(c) || cursor_peek(c) == ',' ? RULE_OK : RULE_SIP_SYNTAX;
+    return true;
+}
+
+/* What could be read of a broken address is not given out. */
+static enum rule refuse(struct sip_address *address)
+{
+    *address = (struct sip_address){0};
+    return RULE_SIP_SYNTAX;
+}
+
+enum rule sip_address_take(struct cursor *c, struct sip_address *address)
+{
+    if (take_address(c, address) && (cursor_done(c) || cursor_peek(c) == ','))
+        return RULE_OK;
+    return refuse(address);
 }
 
 enum rule sip_address_parse(struct span value, struct sip_address *address)
 {
     struct cursor c = cursor_over(value);
-    enum rule rule = sip_address_take(&c, address);
-    return rule == RULE_OK && !cursor_done(&c) ? RULE_SIP_SYNTAX : rule;
+    return take_address(&c, address) && cursor_done(&c) ? RULE_OK : refuse(address);
 }
 
 bool sip_param(struct span params, const char *name, struct span *value)

@@ -20,5 +20,7 @@ enum field_found field_take(struct cursor *c, struct span *field);
 bool field_split(struct span field, struct sip_header *header);
 /* Whether a header with this id may stand only once in a head. */
 bool field_is_single(enum sip_header_id id);
+/* Whether a value that is to be written holds neither CR nor LF nor NUL, so that it cannot add a line. */
+bool field_is_one_line(struct span value);
 
 #endif

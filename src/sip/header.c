@@ -98,6 +98,12 @@ bool field_is_single(enum sip_header_id id)
     }
 }
 
+bool field_is_one_line(struct span value)
+{
+    return span_find(value, '\r') == value.len && span_find(value, '\n') == value.len &&
+           span_find(value, '\0') == value.len;
+}
+
 enum field_found field_take_line(struct cursor *c, struct span *line)
 {
     struct span rest = cursor_rest(c);

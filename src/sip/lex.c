@@ -146,22 +146,27 @@ static bool is_hostname(struct span text)
     return letter_first;
 }
 
+/* Whether `text` is an IPv6 address. One colon too many before an embedded IPv4 address, which the grammar of RFC 3261
+ * allows by mistake, is tolerated (RFC 5118 4.10). */
+static bool is_ipv6(struct span text)
+{
+    char copy[INET6_ADDRSTRLEN + 1] = {0};
+    struct in6_addr address;
+    if (text.len >= sizeof copy || span_find(text, 0) != text.len)
+        return false;
+    memcpy(copy, text.at, text.len);
+    char *extra = strchr(copy, '.') ? strstr(copy, ":::") : NULL;
+    if (extra)
+        memmove(extra, extra + 1, strlen(extra));
+    return inet_pton(AF_INET6, copy, &address) == 1;
+}
+
 static bool take_ipv6_reference(struct cursor *c, struct lex_host *host)
 {
-    char text[INET6_ADDRSTRLEN];
-    struct in6_addr address;
-    struct span rest = cursor_rest(c), inner, whole;
-    size_t close = span_find(span_part(rest, 0, sizeof text + 1), ']');
-    if (close < 3 || close > sizeof text || close == rest.len || rest.at[close] != ']')
-        return false;
-    inner = span_part(rest, 1, close - 1);
-    if (span_find(inner, 0) != inner.len)
-        return false;
-    memcpy(text, inner.at, inner.len);
-    text[inner.len] = '\0';
-    host->host = inner;
+    cursor_accept(c, '[');
     host->is_ipv6 = true;
-    return inet_pton(AF_INET6, text, &address) == 1 && cursor_take(c, close + 1, &whole);
+    return cursor_take(c, span_find(cursor_rest(c), ']'), &host->host) && is_ipv6(host->host) &&
+           cursor_accept(c, ']');
 }
 
 bool lex_host(struct cursor *c, struct lex_host *host)

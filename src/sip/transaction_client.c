@@ -1,0 +1,97 @@
+/* The non-INVITE client transaction (RFC 3261 17.1.2, figure 6). */
+#include "transaction.h"
+
+/* Timer E: T1, then twice as long each time up to T2; T2 once a provisional response has come. */
+static void start_timer_e(struct sip_transactions *t, struct transaction *tx)
+{
+    uint8_t step = tx->state == STATE_PROCEEDING || tx->retries >= RETRY_STEPS ? RETRY_STEPS - 1 : tx->retries;
+    if (!tx->reliable)
+        timer_start(t, tx, TIMER_AGAIN, t->retry_queue[step]);
+}
+
+enum rule sip_client_start(struct sip_transactions *t, uint64_t now, const struct sip_client *client, uint64_t *id)
+{
+    t->now = now > t->now ? now : t->now;
+    *id = 0;
+    if (client->branch.len <= sizeof SIP_MAGIC_COOKIE - 1 || !span_starts(client->branch, SPAN(SIP_MAGIC_COOKIE)))
+        return RULE_INTERNAL;
+    if (client->method.len == 0 || span_equal(client->method, SPAN("INVITE")) || span_equal(client->method, SPAN("ACK")))
+        return RULE_SIP_METHOD;
+    struct digest digest = match_client(t, client->branch, client->method);
+    if (table_find(t, TABLE_MATCH, digest))
+        return RULE_INTERNAL;
+    struct transaction *tx = transaction_acquire(t);
+    if (!tx)
+        return RULE_OVERLOAD;
+    if (!transaction_keep(t, tx, client->request)) {
+        transaction_release(t, tx);
+        return RULE_NO_MEMORY;
+    }
+    tx->machine = MACHINE_CLIENT;
+    tx->state = STATE_TRYING;
+    tx->flow = client->flow;
+    tx->reliable = client->reliable;
+    tx->user = client->user;
+    table_insert(t, TABLE_MATCH, tx, digest);
+    flow_join(t, tx);
+    timer_start(t, tx, TIMER_END, t->t1_64_queue); /* timer F */
+    start_timer_e(t, tx);
+    transaction_event(t, tx, SIP_EVENT_SEND);
+    *id = transaction_id(tx);
+    return RULE_OK;
+}
+
+/* A final response: the request is no longer needed. Over an unreliable transport copies of the response are absorbed
+ * for T4 (timer K); over a reliable one there are none. */
+static void complete(struct sip_transactions *t, struct transaction *tx)
+{
+    timer_stop(t, tx, TIMER_AGAIN);
+    flow_leave(t, tx);
+    tx->state = STATE_COMPLETED;
+    tx->events &= (uint8_t)~(1u << SIP_EVENT_SEND);
+    transaction_forget_bytes(t, tx);
+    if (tx->reliable)
+        transaction_terminate(t, tx);
+    else
+        timer_start(t, tx, TIMER_END, t->t4_queue);
+}
+
+void client_response(struct sip_transactions *t, struct transaction *tx, int status, enum sip_arrival *arrival)
+{
+    if (tx->state == STATE_COMPLETED) {
+        *arrival = SIP_ARRIVAL_RETRANSMISSION;
+        return;
+    }
+    *arrival = SIP_ARRIVAL_RESPONSE;
+    if (status >= 200)
+        complete(t, tx);
+    else
+        tx->state = STATE_PROCEEDING;
+}
+
+/* Without a final response; what waits to be sent is not sent any more. */
+static void give_up(struct sip_transactions *t, struct transaction *tx, enum sip_event_kind why)
+{
+    tx->events &= (uint8_t)~(1u << SIP_EVENT_SEND);
+    transaction_event(t, tx, why);
+    transaction_terminate(t, tx);
+}
+
+void client_timer(struct sip_transactions *t, struct transaction *tx, enum transaction_timer which)
+{
+    if (which == TIMER_AGAIN) {
+        tx->retries++;
+        transaction_event(t, tx, SIP_EVENT_SEND);
+        start_timer_e(t, tx);
+    } else if (tx->state == STATE_COMPLETED) {
+        transaction_terminate(t, tx); /* timer K */
+    } else {
+        give_up(t, tx, SIP_EVENT_TIMEOUT); /* timer F */
+    }
+}
+
+void client_failed(struct sip_transactions *t, struct transaction *tx)
+{
+    if (tx->state != STATE_COMPLETED)
+        give_up(t, tx, SIP_EVENT_FLOW_FAILED);
+}
