@@ -32,6 +32,13 @@ static void make_party(struct scene *s, const struct identity *authority, enum i
     assert_rule(identity_load(certificate, key, party), RULE_OK);
 }
 
+static void revoke(struct scene *s, const struct identity *authority, const struct identity *party)
+{
+    struct span serial = certificate_serial(party->certificate), crl;
+    assert_rule(issue_crl(&s->arena, authority, &serial, 1, 1, SCENE_NOW - HOUR, SCENE_NOW + YEAR, &crl), RULE_OK);
+    assert_rule(trust_add_crl(s->trust, crl), RULE_OK);
+}
+
 void scene_open(struct scene *s)
 {
     struct identity authority, other;
@@ -49,13 +56,16 @@ void scene_open(struct scene *s)
     make_party(s, &authority, ISSUE_USER, "sip:mallory@home.example", SCENE_NOW + YEAR, &s->mallory);
     make_party(s, &other, ISSUE_USER, "sip:" ALICE, SCENE_NOW + YEAR, &s->stranger);
     make_party(s, &authority, ISSUE_USER, "sip:" ALICE, SCENE_NOW - HOUR, &s->expired);
+    make_party(s, &authority, ISSUE_USER, "sip:" ALICE, SCENE_NOW + YEAR, &s->revoked);
+    revoke(s, &authority, &s->revoked);
     identity_clear(&authority);
     identity_clear(&other);
 }
 
 void scene_close(struct scene *s)
 {
-    struct identity *const party[] = {&s->alice, &s->bob, &s->proxy, &s->mallory, &s->stranger, &s->expired};
+    struct identity *const party[] = {&s->alice, &s->bob, &s->proxy, &s->mallory, &s->stranger, &s->expired,
+                                      &s->revoked};
     for (size_t i = 0; i < sizeof party / sizeof *party; i++)
         identity_clear(party[i]);
     trust_free(s->trust);

@@ -22,6 +22,7 @@ struct scene {
     struct identity alice, bob, proxy, mallory; /* mallory: a user of the same domain and authority */
     struct identity stranger;                   /* calls himself alice; another authority */
     struct identity expired;                    /* was alice's, until an hour ago */
+    struct identity revoked;                    /* was alice's, until the authority revoked it */
 };
 
 /* A fresh scene; `scene_close` for each. Keys are made anew for each program that calls it. */

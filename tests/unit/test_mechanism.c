@@ -167,6 +167,21 @@ static void a_label_whose_action_was_changed_is_refused(void **state)
     assert_rule(v.part[0].label, RULE_LABEL_UNSIGNED);
 }
 
+static void a_signed_label_whose_header_was_removed_is_told(void **state)
+{
+    (void)state;
+    struct scene_draft draft = scene_draft(&scene);
+    struct verdict v;
+    struct disclosed d;
+    draft.reader_count = 0;
+    draft.label = PROXY ";cid=\"" CID "\";action=verify";
+    struct span message = scene_replace(&scene, scene_message(&scene, &draft), "Proxy-Inspect-Body:", "X-Nothing-Body:");
+
+    assert_rule(scene_examine(&scene, message, &v, &d), RULE_OK);
+    assert_rule(v.part[0].signature, RULE_OK);
+    assert_rule(v.part[0].label, RULE_LABEL_DIFFERS);
+}
+
 static void the_recipient_is_told_of_labels_that_differ(void **state)
 {
     (void)state;
@@ -220,6 +235,8 @@ static void a_signer_is_who_the_certificate_says(void **state)
     both_say(scene_message(&scene, &draft), RULE_CERT_UNTRUSTED);
     draft.signer = &scene.expired;
     both_say(scene_message(&scene, &draft), RULE_CERT_EXPIRED);
+    draft.signer = &scene.revoked;
+    both_say(scene_message(&scene, &draft), RULE_CERT_REVOKED);
     draft.signer = &scene.proxy; /* vouches for its domain only over something sealed */
     both_say(scene_message(&scene, &draft), RULE_IDENTITY_MISMATCH);
 }
@@ -475,6 +492,7 @@ int main(void)
         cmocka_unit_test(a_label_for_another_proxy_is_as_good_as_none),
         cmocka_unit_test(a_label_that_nobody_signed_is_refused),
         cmocka_unit_test(a_label_whose_action_was_changed_is_refused),
+        cmocka_unit_test(a_signed_label_whose_header_was_removed_is_told),
         cmocka_unit_test(the_recipient_is_told_of_labels_that_differ),
         cmocka_unit_test(a_signature_made_for_another_message_is_refused),
         cmocka_unit_test(a_signer_is_who_the_certificate_says),
