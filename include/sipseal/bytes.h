@@ -74,7 +74,7 @@ struct cursor {
 
 static inline struct cursor cursor_over(struct span s)
 {
-    return (struct cursor){s.at, s.at + s.len};
+    return (struct cursor){s.at, s.len ? s.at + s.len : s.at};
 }
 
 static inline size_t cursor_left(const struct cursor *c)

@@ -44,8 +44,8 @@ struct certificate {
     void *x509; /* OpenSSL's X509, for chains */
 };
 
-/* Parses one DER certificate, which is copied. RULE_CERT_SYNTAX (also for a name with an embedded zero or another byte that
- * is no printable ASCII), RULE_CERT_KEY (a kind or size that is refused), RULE_NO_MEMORY. The caller holds one
+/* Parses one DER certificate, which is copied. RULE_CERT_SYNTAX (also for a name with an embedded zero or another byte
+ * that is no printable ASCII), RULE_CERT_KEY (a kind or size that is refused), RULE_NO_MEMORY. The caller holds one
  * reference. */
 enum rule certificate_parse(struct span der, struct certificate **out);
 struct certificate *certificate_hold(struct certificate *c);
@@ -91,8 +91,8 @@ struct identity {
     EVP_PKEY *key;
 };
 
-/* A certificate and its private key (PKCS#8 DER), both owned. RULE_CERT_KEY when they do not belong together, RULE_FILE_FORMAT
- * when the key cannot be read; else as certificate_parse. On failure there is nothing to clear. */
+/* A certificate and its private key (PKCS#8 DER), both owned. RULE_CERT_KEY when they do not belong together,
+ * RULE_FILE_FORMAT when the key cannot be read; else as certificate_parse. On failure there is nothing to clear. */
 enum rule identity_load(struct span certificate_der, struct span key_der, struct identity *identity);
 void identity_clear(struct identity *identity);
 

@@ -1,6 +1,6 @@
-/* A small certificate authority (`sipseal ca`): keys on P-256, certificates for users and hosts, revocation lists
- * (RFC 5280; protocol.md 2.2). Bytes in, bytes out; where keys are kept is the caller's affair. What is given back is in
- * the arena; private keys too, so reset the arena once they are stored. */
+/* A small certificate authority (`sipseal ca`): keys on P-256, certificates for users and hosts, revocation lists (RFC
+ * 5280; protocol.md 2.2). Bytes in, bytes out; where keys are kept is the caller's affair. What is given back is in the
+ * arena; private keys too, so reset the arena once they are stored. */
 #ifndef SIPSEAL_ISSUE_H
 #define SIPSEAL_ISSUE_H
 
@@ -17,9 +17,9 @@ enum {
 /* A new private key on P-256, PKCS#8 DER without encryption. RULE_CRYPTO_LIBRARY, RULE_NO_MEMORY. */
 enum rule issue_key(struct arena *arena, struct span *key_der);
 
-/* A certificate that the authority signs itself: CA:TRUE without authorities under it, keyCertSign and cRLSign. `name` is
- * its common name, printable UTF-8, at most 64 bytes. Times are seconds since 1970. RULE_FILE_FORMAT for a key that cannot
- * be read, RULE_CERT_KEY for one that is not on P-256, RULE_CERT_SYNTAX for a name that cannot be written. */
+/* A certificate that the authority signs itself: CA:TRUE without authorities under it, keyCertSign and cRLSign. `name`
+ * is its common name, printable UTF-8, at most 64 bytes. Times are seconds since 1970. RULE_FILE_FORMAT for a key that
+ * cannot be read, RULE_CERT_KEY for one that is not on P-256, RULE_CERT_SYNTAX for a name that cannot be written. */
 enum rule issue_authority(struct arena *arena, struct span key_der, struct span name, int64_t not_before,
                           int64_t not_after, struct span *certificate_der);
 

@@ -12,7 +12,7 @@
 struct cached {
     struct certificate *certificate; /* one reference is held */
     STACK_OF(X509) *chain;           /* from the certificate to the anchor; null until proven */
-    int64_t valid_from, valid_until; /* every certificate of the chain is in date from the first up to before the last */
+    int64_t valid_from, valid_until; /* the whole chain is in date at valid_from, no more at valid_until */
     struct cached *newer, *older;    /* in its list */
     struct cached *same_bucket;
 };

@@ -88,7 +88,8 @@ static bool is_printable(struct span s)
     return s.len > 0;
 }
 
-/* A URI and a DNS name are IA5String (RFC 5280 4.2.1.6). A zero inside would end the name early for whoever prints it. */
+/* A URI and a DNS name are IA5String (RFC 5280 4.2.1.6). A zero inside would end the name early for whoever prints
+ * it. */
 static enum rule read_name(struct certificate *c, const GENERAL_NAME *name)
 {
     int type;

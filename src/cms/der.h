@@ -1,13 +1,13 @@
 /* DER (X.690 10 and 11): a strict reader and a writer.
  *
- * Reading: `der_well_formed` walks a whole object once, so that what is malformed is known before anything is
- * believed; the `der_take_` functions then descend it item by item, on cursors that cannot leave the item that they are
- * in. Nesting is bounded by DER_DEPTH_MAX in the walk, and by the code itself in the descent: nothing recurses.
+ * Reading: `der_well_formed` walks a whole object once, so that what is malformed is known before anything is believed;
+ * the `der_take_` functions then descend it item by item, on cursors that cannot leave the item that they are in.
+ * Nesting is bounded by DER_DEPTH_MAX in the walk, and by the code itself in the descent: nothing recurses.
  *
  * BER is refused: indefinite lengths, lengths that are longer than needed, strings in pieces, integers with needless
- * octets, BOOLEANs but 00 and FF, unused bits that are not zero. Tag numbers over 30 are not used by CMS and are refused.
- * The order of a SET OF is judged only where DER is needed for a hash (der_set_is_sorted; RFC 5652 5.4): the order of
- * certificates and RecipientInfos carries nothing, and peers write them as they come (protocol.md 2.4).
+ * octets, BOOLEANs but 00 and FF, unused bits that are not zero. Tag numbers over 30 are not used by CMS and are
+ * refused. The order of a SET OF is judged only where DER is needed for a hash (der_set_is_sorted; RFC 5652 5.4): the
+ * order of certificates and RecipientInfos carries nothing, and peers write them as they come (protocol.md 2.4).
  *
  * Writing goes backwards, from the last byte to the first, so that every length is known when its header is written. */
 #ifndef SIPSEAL_CMS_DER_H
@@ -47,7 +47,8 @@ struct der {
 /* Whether `s` is exactly one well-formed item, down to its leaves. */
 bool der_well_formed(struct span s);
 
-/* Whether the items in the content of a SET OF ascend as DER wants them (X.690 11.6). Equal items may follow each other. */
+/* Whether the items in the content of a SET OF ascend as DER wants them (X.690 11.6). Equal items may follow each
+ * other. */
 bool der_set_is_sorted(struct span content);
 
 /* The order of two items in a SET OF: less than, equal to or greater than zero. */

@@ -18,14 +18,14 @@ struct revocation {
     size_t count;
 };
 
-/* RULE_CERT_SYNTAX when it is none, lacks nextUpdate, or covers only a part (delta, indirect or by distribution point: they
- * are not supported, and half a list must not pass for a whole one); RULE_CONFIG when there are too many. */
+/* RULE_CERT_SYNTAX when it is none, lacks nextUpdate, or covers only a part (delta, indirect or by distribution point:
+ * they are not supported, and half a list must not pass for a whole one); RULE_CONFIG when there are too many. */
 enum rule revocation_add(struct revocation *r, struct span der);
 void revocation_clear(struct revocation *r);
 
-/* Whether `subject`, which `issuer` issued, is revoked at `now` by the newest list of the issuer. RULE_OK when no list of
- * the issuer is held. RULE_CERT_REVOKED. RULE_CERT_REVOCATION_UNKNOWN when that list is not in date, or is not signed by
- * the issuer: whoever configured it wants revocation to be known, so not knowing fails closed. */
+/* Whether `subject`, which `issuer` issued, is revoked at `now` by the newest list of the issuer. RULE_OK when no list
+ * of the issuer is held. RULE_CERT_REVOKED. RULE_CERT_REVOCATION_UNKNOWN when that list is not in date, or is not
+ * signed by the issuer: whoever configured it wants revocation to be known, so not knowing fails closed. */
 enum rule revocation_check(struct revocation *r, X509 *subject, X509 *issuer, int64_t now);
 
 #endif

@@ -111,8 +111,8 @@ static STACK_OF(X509) *candidates(struct certificate *const *others, size_t coun
     return stack;
 }
 
-/* OpenSSL lets some old certificates issue others without saying in basicConstraints that they may. Here every authority
- * under the anchor must say so (RFC 5280 4.2.1.9). */
+/* OpenSSL lets some old certificates issue others without saying in basicConstraints that they may. Here every
+ * authority under the anchor must say so (RFC 5280 4.2.1.9). */
 static bool authorities_say_so(STACK_OF(X509) *chain)
 {
     for (int i = 1; i < sk_X509_num(chain) - 1; i++)
@@ -191,8 +191,8 @@ enum rule trust_check(struct trust *t, const struct certificate *c, struct certi
     struct cached *entry = cache_find(t->cache, c->hash);
     if (!entry)
         entry = cache_add(t->cache, (struct certificate *)(uintptr_t)c); /* counting references is no change */
-    /* A chain that was proven stays proven; its dates and revocation are looked at on each use. OpenSSL takes notAfter as
-     * the first second that is too late, and so does this. */
+    /* A chain that was proven stays proven; its dates and revocation are looked at on each use. OpenSSL takes notAfter
+     * as the first second that is too late, and so does this. */
     if (!entry->chain || now < entry->valid_from || now >= entry->valid_until) {
         enum rule rule = prove_chain(t, entry, others, other_count, now);
         if (rule != RULE_OK)

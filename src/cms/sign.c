@@ -1,0 +1,165 @@
+#include <openssl/evp.h>
+
+#include "cms/algorithms.h"
+#include "cms/content_info.h"
+#include "sipseal/cms.h"
+#include "sipseal/digest.h"
+
+enum {
+    ATTRIBUTES_ROOM = 512, /* what the signed attributes of one signer take */
+    SIGNATURE_MAX = 160,   /* DER ECDSA-Sig-Value on curves up to P-521 */
+    FIXED_ROOM = 512 + ATTRIBUTES_ROOM,
+};
+
+/* Attribute { type, SET { value } }; what is the value was written since the mark. */
+static void wrap_attribute(struct der_writer *w, enum oid type, size_t mark)
+{
+    der_wrap(w, DER_SET, mark);
+    der_put_oid(w, type);
+    der_wrap(w, DER_SEQUENCE, mark);
+}
+
+/* RFC 5652 11.1, 11.2, 11.3; RFC 5035 3 with SHA-256, its default, which DER leaves out. */
+static void put_attribute(struct der_writer *w, enum oid type, const uint8_t digest[SHA256_LEN],
+                          const struct certificate *signer, int64_t signing_time)
+{
+    size_t mark = der_mark(w);
+    if (type == OID_CONTENT_TYPE) {
+        der_put_oid(w, OID_DATA);
+    } else if (type == OID_MESSAGE_DIGEST) {
+        der_put_item(w, DER_OCTET_STRING, span_of(digest, SHA256_LEN));
+    } else if (type == OID_SIGNING_TIME) {
+        der_put_time(w, signing_time);
+    } else {
+        der_put_item(w, DER_OCTET_STRING, span_of(signer->hash, sizeof signer->hash)); /* certHash */
+        der_wrap(w, DER_SEQUENCE, mark);                                              /* ESSCertIDv2 */
+        der_wrap(w, DER_SEQUENCE, mark);                                              /* certs */
+        der_wrap(w, DER_SEQUENCE, mark);                                              /* SigningCertificateV2 */
+    }
+    wrap_attribute(w, type, mark);
+}
+
+/* The signed attributes as a DER SET OF: what is hashed (RFC 5652 5.4). */
+static bool put_signed_attributes(struct der_writer *w, const uint8_t digest[SHA256_LEN],
+                                  const struct certificate *signer, int64_t signing_time)
+{
+    static const enum oid types[] = {OID_CONTENT_TYPE, OID_MESSAGE_DIGEST, OID_SIGNING_TIME,
+                                     OID_SIGNING_CERTIFICATE_V2};
+    enum { COUNT = sizeof types / sizeof *types };
+    uint8_t bytes[ATTRIBUTES_ROOM];
+    struct span items[COUNT];
+    struct der_writer scratch = der_writer_over(bytes, sizeof bytes);
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t mark = der_mark(&scratch);
+        put_attribute(&scratch, types[i], digest, signer, signing_time);
+        items[i] = span_of(bytes + scratch.start, mark - scratch.start);
+    }
+    der_put_set_of(w, DER_SET, items, COUNT);
+    return !scratch.full && !w->full;
+}
+
+static enum rule sign_hash(EVP_PKEY *key, const uint8_t hash[SHA256_LEN], uint8_t signature[SIGNATURE_MAX],
+                           size_t *len)
+{
+    *len = SIGNATURE_MAX;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    bool ok = context && EVP_PKEY_sign_init(context) > 0 &&
+              EVP_PKEY_sign(context, signature, len, hash, SHA256_LEN) > 0;
+    EVP_PKEY_CTX_free(context);
+    return ok ? RULE_OK : crypto_refused(RULE_CRYPTO_LIBRARY);
+}
+
+/* SignerInfo (RFC 5652 5.3), backwards. */
+static enum rule put_signer_info(struct der_writer *w, const struct identity *signer, struct span content,
+                                 int64_t signing_time, const struct signature_choice *choice)
+{
+    uint8_t digest[SHA256_LEN], hash[SHA256_LEN], signature[SIGNATURE_MAX], bytes[ATTRIBUTES_ROOM];
+    struct der_writer attributes = der_writer_over(bytes, sizeof bytes);
+    size_t len, mark = der_mark(w);
+    if (!sha256(content, digest))
+        return RULE_CRYPTO_LIBRARY;
+    if (!put_signed_attributes(&attributes, digest, signer->certificate, signing_time))
+        return RULE_INTERNAL;
+    if (!sha256(der_written(&attributes), hash))
+        return RULE_CRYPTO_LIBRARY;
+    enum rule rule = sign_hash(signer->key, hash, signature, &len);
+    if (rule != RULE_OK)
+        return rule;
+    der_put_item(w, DER_OCTET_STRING, span_of(signature, len));
+    der_put_algorithm(w, choice->signature);
+    bytes[attributes.start] = DER_CONTEXT_CONSTRUCTED(0); /* IMPLICIT in the object, SET OF in the hash */
+    der_put(w, der_written(&attributes));
+    der_put_algorithm(w, choice->digest);
+    der_put(w, signer->certificate->issuer_and_serial);
+    der_put_small(w, 1);
+    der_wrap(w, DER_SEQUENCE, mark);
+    return RULE_OK;
+}
+
+/* The signer's certificate and the others, each once. */
+static enum rule collect_bag(const struct certificate *signer, struct certificate *const *others, size_t other_count,
+                             struct span bag[CERTIFICATES_IN_BAG_MAX], size_t *count)
+{
+    bag[0] = signer->der;
+    *count = 1;
+    for (size_t i = 0; i < other_count; i++) {
+        size_t j = 0;
+        while (j < *count && !span_equal(bag[j], others[i]->der))
+            j++;
+        if (j < *count)
+            continue;
+        if (*count == CERTIFICATES_IN_BAG_MAX)
+            return RULE_CMS_LIMIT;
+        bag[(*count)++] = others[i]->der;
+    }
+    return RULE_OK;
+}
+
+static enum rule put_all(struct der_writer *w, const struct identity *signer, struct span *bag, size_t bag_count,
+                         struct span content, int64_t signing_time)
+{
+    struct signature_choice choice;
+    size_t whole = der_mark(w), mark;
+    if (!signature_of(signer->certificate->key_kind, &choice))
+        return RULE_CERT_KEY;
+    enum rule rule = put_signer_info(w, signer, content, signing_time, &choice);
+    if (rule != RULE_OK)
+        return rule;
+    der_wrap(w, DER_SET, whole);
+    der_put_set_of(w, DER_CONTEXT_CONSTRUCTED(0), bag, bag_count);
+    mark = der_mark(w);
+    der_put_item(w, DER_OCTET_STRING, content);
+    der_wrap(w, DER_CONTEXT_CONSTRUCTED(0), mark);
+    der_put_oid(w, OID_DATA);
+    der_wrap(w, DER_SEQUENCE, mark);
+    mark = der_mark(w);
+    der_put_algorithm(w, choice.digest);
+    der_wrap(w, DER_SET, mark);
+    der_put_small(w, 1);
+    content_info_wrap(w, OID_SIGNED_DATA, whole);
+    return w->full ? RULE_INTERNAL : RULE_OK;
+}
+
+enum rule cms_sign(struct arena *arena, const struct identity *signer, struct certificate *const *others,
+                   size_t other_count, struct span content, int64_t signing_time, struct span *der)
+{
+    struct span bag[CERTIFICATES_IN_BAG_MAX];
+    size_t count, before = arena_mark(arena);
+    *der = (struct span){0};
+    enum rule rule = collect_bag(signer->certificate, others, other_count, bag, &count);
+    if (rule != RULE_OK)
+        return rule;
+    if (content.len > DER_LENGTH_MAX / 2)
+        return RULE_CMS_LIMIT;
+    size_t room = FIXED_ROOM + content.len + signer->certificate->issuer_and_serial.len;
+    for (size_t i = 0; i < count; i++)
+        room += bag[i].len;
+    struct der_writer w = der_writer_over(arena_take(arena, room), room);
+    rule = w.full ? RULE_NO_MEMORY : put_all(&w, signer, bag, count, content, signing_time);
+    if (rule != RULE_OK) {
+        arena_rewind(arena, before);
+        return rule;
+    }
+    *der = der_written(&w);
+    return RULE_OK;
+}
