@@ -17,7 +17,8 @@
 #include "sipseal/proof.h"
 
 enum {
-    CONFIG_ARENA = 8 * 1024 * 1024,
+    ARENA_LEAST = 256 * 1024,
+    ARENA_FOR_EACH_BYTE = 32, /* a value of two bytes may need a path of some fifty */
     USER_NAME_MAX = 32,
     VAULTS_DEFAULT_MAX = 6, /* about as many as one net process feeds */
     WINDOW_MAX = 86400,
@@ -377,7 +378,7 @@ static enum rule read_text(const char *path, const char *whole_path, struct span
 {
     struct config *c = calloc(1, sizeof *c);
     struct config_reader *r = calloc(1, sizeof *r);
-    if (!c || !r || !arena_open(&c->arena, CONFIG_ARENA)) {
+    if (!c || !r || !arena_open(&c->arena, ARENA_LEAST + ARENA_FOR_EACH_BYTE * text.len)) {
         free(c);
         free(r);
         return say(error, error_len, RULE_NO_MEMORY, path, "there is not enough memory to read it");

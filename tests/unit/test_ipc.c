@@ -541,9 +541,9 @@ static void a_message_that_does_not_fit_is_said_to_be_full(void **state)
     uint8_t *big = calloc(1, IPC_MESSAGE_MAX + 100);
     assert_non_null(big);
     struct writer wide = writer_over(big, IPC_MESSAGE_MAX + 100);
-    uint8_t *blob = calloc(1, IPC_BLOB_MAX + 60);
+    uint8_t *blob = calloc(1, IPC_MESSAGE_MAX);
     assert_non_null(blob);
-    ipc_write_blob(&wide, IPC_SETUP_CRL, span_of(blob, IPC_BLOB_MAX + 60)); /* fits the memory, not a datagram */
+    ipc_write_blob(&wide, IPC_SETUP_CRL, span_of(blob, IPC_MESSAGE_MAX - 16)); /* fits the memory, not a datagram */
     assert_true(wide.full);
     wide = writer_over(big, IPC_MESSAGE_MAX);
     ipc_write_blob(&wide, IPC_SETUP_CRL, span_of(blob, IPC_BLOB_MAX));
