@@ -520,7 +520,8 @@ static void a_nested_multipart_is_walked_with_the_same_budget(void **state)
     struct mime_parts outer, inner;
     struct mime_budget budget = MIME_BUDGET_WHOLE;
     struct mime_entity m = multipart(";boundary=B", SPAN("--B\r\nContent-Type: multipart/mixed;boundary=C\r\n\r\n"
-                                                         "--C\r\n\r\n1\r\n--C\r\n\r\n2\r\n--C--\r\n--B\r\n\r\n3\r\n--B--"));
+                                                         "--C\r\n\r\n1\r\n--C\r\n\r\n2\r\n--C--\r\n"
+                                                         "--B\r\n\r\n3\r\n--B--"));
     assert_rule(mime_parts_of(&m, &budget, &outer), RULE_OK);
     assert_int_equal(outer.count, 2);
     assert_rule(mime_parts_of(&outer.part[0], &budget, &inner), RULE_OK);
@@ -532,7 +533,8 @@ static void a_nested_multipart_is_walked_with_the_same_budget(void **state)
 
 /* --- hostile input --- */
 
-static const char sample[] = "pre\r\n--B\r\nContent-Type: text/plain;charset=\"UTF-8\"\r\nContent-ID: <a@b>\r\n\r\none\r\n"
+static const char sample[] = "pre\r\n--B\r\nContent-Type: text/plain;charset=\"UTF-8\"\r\n"
+                             "Content-ID: <a@b>\r\n\r\none\r\n"
                              "--B\r\nContent-Disposition: aib;handling=optional\r\n\r\nFrom: <sip:a@b>\r\n\r\n--B--";
 
 static void a_multipart_cut_off_at_any_byte_is_refused(void **state)
