@@ -1,0 +1,188 @@
+/* sipseald-vault: opens and verifies what is labelled for this server, one message at a time. It holds the sealing keys,
+ * has no network, and opens neither files nor sockets once it is set up (docs/architecture.md). */
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/process.h"
+#include "daemon/vault.h"
+
+enum { EXIT_FAULT = 1, EXIT_USAGE = 2 };
+
+/* What becomes of the process after something was handled. A fault has been logged. */
+enum course { GO_ON, END, FAULT };
+
+static enum course bad_message(const struct vault *v, const char *channel)
+{
+    LOG(&v->log, LOG_LEVEL_ERROR, "bad-message", log_word("channel", channel), log_rule(RULE_IPC));
+    return FAULT;
+}
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* --- the archive's epoch --- */
+
+/* An epoch ends with its time even when no message comes that would end it: its key must not wait in memory. */
+static void watch_epoch(struct vault *v)
+{
+    bool live = v->sealer && archive_sealer_holds_key(v->sealer);
+    if (live && v->epoch_ends == 0)
+        v->epoch_ends = monotonic_ms() + ARCHIVE_EPOCH_SECONDS * INT64_C(1000);
+    else if (live && monotonic_ms() >= v->epoch_ends)
+        archive_sealer_end_epoch(v->sealer);
+    if (v->sealer && !archive_sealer_holds_key(v->sealer))
+        v->epoch_ends = 0;
+}
+
+/* Milliseconds to wait at most; -1: until something comes. */
+static int patience(const struct vault *v)
+{
+    if (v->epoch_ends == 0)
+        return -1;
+    int64_t left = v->epoch_ends - monotonic_ms();
+    return left > 0 ? (int)left + 1 : 0;
+}
+
+/* --- net --- */
+
+static void close_net(struct vault *v)
+{
+    close(v->net);
+    v->net = -1;
+}
+
+static enum course handle_net(struct vault *v)
+{
+    struct span datagram;
+    struct ipc_header header;
+    struct cursor fields;
+    struct ipc_examine ask;
+    enum channel_result result = channel_receive(v->net, v->datagram, IPC_MESSAGE_MAX, &datagram, NULL, 0, NULL);
+    if (result == CHANNEL_CLOSED)
+        close_net(v);
+    if (result != CHANNEL_DONE)
+        return GO_ON;
+    if (ipc_read_header(datagram, &header, &fields) != RULE_OK || header.kind != IPC_EXAMINE ||
+        ipc_read_examine(&fields, &ask) != RULE_OK)
+        return bad_message(v, "net");
+    struct writer w = writer_over(v->reply, IPC_MESSAGE_MAX);
+    vault_examine(v, header.job, &ask, &w);
+    bytes_wipe(v->datagram, datagram.len); /* it may have held a plain body */
+    if (w.full || channel_send(v->net, writer_span(&w), NULL, 0) == CHANNEL_CLOSED)
+        close_net(v);
+    return GO_ON;
+}
+
+/* --- the parent --- */
+
+static bool tell_parent(enum rule rule)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_over(bytes, sizeof bytes);
+    if (rule == RULE_OK)
+        ipc_write_bare(&w, IPC_READY);
+    else
+        ipc_write_failed(&w, rule);
+    return !w.full && channel_send(IPC_CONTROL_FD, writer_span(&w), NULL, 0) == CHANNEL_DONE;
+}
+
+static enum course set_up(struct vault *v, const struct ipc_header *header, struct cursor *fields)
+{
+    enum rule rule = vault_set_up(v, header, fields);
+    if (rule == RULE_IPC)
+        return bad_message(v, "control");
+    if (rule != RULE_OK) {
+        LOG(&v->log, LOG_LEVEL_ERROR, "setup-failed", log_rule(rule));
+        tell_parent(rule);
+        return FAULT;
+    }
+    if (!v->ready)
+        return GO_ON;
+    LOG(&v->log, LOG_LEVEL_INFO, "ready", log_number("keys", (int64_t)v->middle.identity_count),
+        log_number("archive_readers", (int64_t)v->reader_count));
+    return tell_parent(RULE_OK) ? GO_ON : FAULT;
+}
+
+/* A new channel to net takes the place of the old one, whose questions nobody waits for any more. */
+static enum course take_channel(struct vault *v, struct cursor *fields, int *fd)
+{
+    uint32_t number;
+    if (!v->ready || *fd < 0 || ipc_read_channel(fields, &number) != RULE_OK)
+        return bad_message(v, "control");
+    if (v->net >= 0)
+        close_net(v);
+    v->net = *fd;
+    *fd = -1;
+    return GO_ON;
+}
+
+static enum course take_control(struct vault *v, struct span datagram, int *fd)
+{
+    struct ipc_header header;
+    struct cursor fields;
+    if (ipc_read_header(datagram, &header, &fields) != RULE_OK)
+        return bad_message(v, "control");
+    switch (header.kind) {
+    case IPC_CHANNEL_VAULT:
+        return take_channel(v, &fields, fd);
+    case IPC_STOP:
+        return ipc_read_bare(&fields) == RULE_OK ? END : bad_message(v, "control");
+    default:
+        return set_up(v, &header, &fields);
+    }
+}
+
+static enum course handle_control(struct vault *v)
+{
+    struct span datagram;
+    int fd = -1;
+    size_t fd_count = 0;
+    if (channel_receive(IPC_CONTROL_FD, v->datagram, IPC_MESSAGE_MAX, &datagram, &fd, 1, &fd_count) != CHANNEL_DONE)
+        return END; /* the parent is gone */
+    if (fd_count == 0)
+        fd = -1;
+    enum course course = take_control(v, datagram, &fd);
+    bytes_wipe(v->datagram, datagram.len); /* it may have held a private key */
+    if (fd >= 0)
+        close(fd);
+    return course;
+}
+
+/* --- the loop --- */
+
+static enum course wait_and_handle(struct vault *v)
+{
+    struct pollfd wait[2] = {{.fd = IPC_CONTROL_FD, .events = POLLIN}, {.fd = v->net, .events = POLLIN}};
+    enum course course = GO_ON;
+    poll(wait, 2, patience(v));
+    if (wait[0].revents)
+        course = handle_control(v);
+    else if (wait[1].revents)
+        course = handle_net(v);
+    watch_epoch(v);
+    return course;
+}
+
+int main(int argc, char **argv)
+{
+    struct vault v;
+    enum course course = GO_ON;
+    if (!process_begin(argc, argv, &v.log))
+        return EXIT_USAGE;
+    if (!vault_open(&v)) {
+        LOG(&v.log, LOG_LEVEL_ERROR, "setup-failed", log_rule(RULE_NO_MEMORY));
+        course = FAULT;
+    }
+    while (course == GO_ON)
+        course = wait_and_handle(&v);
+    if (v.net >= 0)
+        close_net(&v);
+    vault_close(&v);
+    return course == END ? EXIT_SUCCESS : EXIT_FAULT;
+}
