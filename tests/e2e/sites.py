@@ -65,21 +65,43 @@ class Home:
         return run([self.site.sipseal, *words], data, status, self.environment)
 
     def listen(self, *options, name=None):
-        """Starts `sipseal listen` on free ports of loopback."""
+        """Starts `sipseal listen`, on free ports of loopback unless the options say where."""
+        if "--listen" not in options:
+            options = ("--listen", "127.0.0.1:0", *options)
         return Listener(self, options, name or self.name)
+
+    def send(self, proxy, recipient, text, *options, status=0):
+        """`sipseal send` as this user; gives its report."""
+        told = self.sipseal("send", "--json", "--as", self.name, "--proxy", proxy, *options, recipient, text,
+                            status=None)
+        assert told.returncode == status, f"exit status {told.returncode}, not {status}: {told.stderr.decode()}"
+        return json.loads(told.stdout) if told.stdout else None
 
 
 class Listener:
+    """`sipseal listen`, which reports each message as a line of JSON."""
+
     def __init__(self, home, options, name):
         self.process = Process([home.site.sipseal, "listen", "--as", name, *options], f"listen as {name}",
                                home.environment)
         home.site.at_end(self.stop)
         found = self.process.wait_for(r"listening on (\S+):(\d+)/tcp")
         self.address = (found[1].strip("[]"), int(found[2]))
+        if "--register" in options:
+            self.process.wait_for(r"registered ")
 
     def uri(self, transport="tcp"):
         host = f"[{self.address[0]}]" if ":" in self.address[0] else self.address[0]
         return f"sip:{host}:{self.address[1]};transport={transport}"
+
+    def reports(self):
+        """What it reported so far (with --json)."""
+        return [json.loads(line) for line in self.process.log().splitlines() if line.startswith('{"')]
+
+    def report_of(self, call_id):
+        """The report of one message, once it is there."""
+        self.process.wait_for(r'^\{".*' + re.escape(json.dumps(call_id)))
+        return next(report for report in self.reports() if report["call_id"] == call_id)
 
     def stop(self):
         if self.process.running():
@@ -89,7 +111,8 @@ class Listener:
 class Daemon:
     """sipseald under the name of a proxy, as an ordinary user, in the foreground, on free ports of loopback."""
 
-    def __init__(self, site, name, next_hop=None, policy=(), readers=(), routes=(), hosts=("127.0.0.1",), **sections):
+    def __init__(self, site, name, next_hop=None, policy=(), readers=(), routes=(), hosts=("127.0.0.1",), registrar=None,
+                 **sections):
         """`next_hop`: where all domains but its own go. `readers`: names of those for whom the archive is encrypted;
         without any there is no archive. `sections` are added to the configuration."""
         self.site = site
@@ -104,7 +127,7 @@ class Daemon:
             "server": {"names": [name], "listen": listen, "vaults": 2},
             "keys": {"certificate": self.home.party.certificate, "private_key": self.home.party.key,
                      "trust": os.path.join(self.home.keys, "trust.pem")},
-            "routes": [{"domain": domain, "registrar": {"allow": ["127.0.0.0/8", "::1/128"]}}, *routes],
+            "routes": [{"domain": domain, "registrar": registrar or {"allow": ["127.0.0.0/8", "::1/128"]}}, *routes],
             "policy": list(policy),
         }
         if next_hop:
