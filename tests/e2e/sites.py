@@ -111,8 +111,8 @@ class Listener:
 class Daemon:
     """sipseald under the name of a proxy, as an ordinary user, in the foreground, on free ports of loopback."""
 
-    def __init__(self, site, name, next_hop=None, policy=(), readers=(), routes=(), hosts=("127.0.0.1",), registrar=None,
-                 **sections):
+    def __init__(self, site, name, next_hop=None, policy=(), readers=(), routes=(), hosts=("127.0.0.1",),
+                 registrar=None, **sections):
         """`next_hop`: where all domains but its own go. `readers`: names of those for whom the archive is encrypted;
         without any there is no archive. `sections` are added to the configuration."""
         self.site = site

@@ -1,5 +1,6 @@
-"""What arrives broken, forged, cut out, sealed again or late is refused: with the response and the Warning of its rule, a
-log line that names the rule, and nothing delivered, archived in the clear or told in a log (protocol.md 2.1 to 2.4, 4, 5).
+"""What arrives broken, forged, cut out, sealed again or late is refused: with the response and the Warning of its
+rule, a log line that names the rule, and nothing delivered, archived in the clear or told in a log (protocol.md 2.1 to
+2.4, 4, 5).
 
 Each case changes one thing in a message that passes otherwise (the first case), made by OpenSSL and not by sipseal."""
 # timeout: 600

@@ -17,8 +17,9 @@ SOURCE = os.environ["SIPSEAL_SOURCE"]
 def every_file_compiles_with_clang_without_a_warning():
     need("clang", "clang")
     with tempfile.TemporaryDirectory() as folder:
-        setup = subprocess.run(["meson", "setup", folder, SOURCE, "--buildtype=debug"], env={**os.environ, "CC": "clang"},
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        setup = subprocess.run(["meson", "setup", folder, SOURCE, "--buildtype=debug"],
+                               env={**os.environ, "CC": "clang"}, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, check=False)
         assert setup.returncode == 0, setup.stdout
         build = subprocess.run(["ninja", "-C", folder, "-k", "0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                text=True, check=False)

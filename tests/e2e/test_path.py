@@ -1,5 +1,5 @@
-"""The whole path on real sockets: UA 1, Proxy 1 (sipseald), Proxy 2 (Kamailio), UA 2, and back (protocol.md 9, figure-2;
-RFC 4189 2.1). Between any two of them a tap keeps what passes."""
+"""The whole path on real sockets: UA 1, Proxy 1 (sipseald), Proxy 2 (Kamailio), UA 2, and back (protocol.md 9,
+figure-2; RFC 4189 2.1). Between any two of them a tap keeps what passes."""
 # timeout: 600
 
 import hashlib

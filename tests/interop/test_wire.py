@@ -1,5 +1,6 @@
 """Bodies taken from the wire, opened and verified by OpenSSL and BouncyCastle; bodies that these made, read by sipseald
-and by `sipseal listen`; the reader in question first, in the middle and last of several (RFC 5083, RFC 5652, RFC 5753)."""
+and by `sipseal listen`; the reader in question first, in the middle and last of several (RFC 5083, RFC 5652,
+RFC 5753)."""
 # timeout: 600
 
 import os
