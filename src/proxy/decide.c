@@ -143,7 +143,8 @@ void proxy_admitted(struct proxy *p, uint64_t job, const struct ipc_admitted *an
 
 static void queue_completion(struct proxy *p, struct packet *packet)
 {
-    struct queued_action *queued = packet && p->completion_count < PROXY_COMPLETIONS_MAX ? malloc(sizeof *queued) : NULL;
+    bool room = packet && p->completion_count < PROXY_COMPLETIONS_MAX;
+    struct queued_action *queued = room ? malloc(sizeof *queued) : NULL;
     if (!queued) {
         free(packet);
         p->counters.completions_lost++;

@@ -1,7 +1,8 @@
 /* The proxy without input or output: what arrives and the time go in, actions come out.
  *
- *     bytes → sip view → server transaction → admission → outline → policy_need_of → vault (PROXY_ASK_VAULT) → verdict
- *           → policy_decide → store (PROXY_ASK_STORE) → client transaction → bytes
+ *     bytes → sip view → server transaction → admission → outline → policy_need_of
+ *           → vault (PROXY_ASK_VAULT) → verdict → policy_decide → store (PROXY_ASK_STORE)
+ *           → client transaction → bytes
  *
  * The owner ("shell") gives it what sockets and channels bring, each with the time, calls proxy_tick when
  * proxy_deadline has come, and after each of these drains proxy_next until it gives false. It never calls back but for

@@ -1,0 +1,461 @@
+/* sipseald-net: sockets, SIP and policy. It has no message key, and sees nothing that a vault has opened
+ * (docs/architecture.md). This is the shell around the proxy (proxy/proxy.h): it carries bytes and time in, and
+ * actions out. */
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/net_channel.h"
+#include "daemon/net_log.h"
+#include "daemon/net_setup.h"
+#include "daemon/process.h"
+
+enum {
+    EXIT_FAULT = 1,
+    EXIT_USAGE = 2,
+    RANDOM_POOL = 4096,
+    STOP_MAX_MS = 5000, /* what is under way when it is to end may take so long */
+    STOP_CHECK_MS = 50,
+};
+
+struct net {
+    struct log log;
+    struct net_log events;
+    struct net_told told;
+    struct event_base *base;
+    struct proxy *proxy;
+    struct transports *transports;
+    struct net_channel vault[CONFIG_VAULTS_MAX];
+    struct net_channel store;
+    struct event *control, *timer, *stop_timer;
+    uint64_t timer_at; /* when `timer` fires; UINT64_MAX: it does not run */
+    uint64_t stop_at;
+    bool stopping, acting, failed;
+    uint8_t *buffer;         /* IPC_MESSAGE_MAX bytes */
+    struct ipc_examined *examined; /* too large for a stack */
+    uint8_t random[RANDOM_POOL];
+    size_t random_left;
+};
+
+/* --- what the proxy asks for --- */
+
+static struct proxy_time now(void)
+{
+    struct timespec monotonic, wall;
+    clock_gettime(CLOCK_MONOTONIC, &monotonic);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (struct proxy_time){(uint64_t)monotonic.tv_sec * 1000 + (uint64_t)monotonic.tv_nsec / 1000000,
+                               wall.tv_sec};
+}
+
+/* From a pool, since a branch wants only a few bytes at a time. What was given out is gone from it. */
+static void random_bytes(void *context, uint8_t *out, size_t len)
+{
+    struct net *n = context;
+    if (n->random_left < len) {
+        if (getrandom(n->random, sizeof n->random, 0) != (ssize_t)sizeof n->random) {
+            LOG(&n->log, LOG_LEVEL_ERROR, "no-random", log_rule(RULE_NO_RANDOM));
+            _exit(EXIT_FAULT);
+        }
+        n->random_left = sizeof n->random;
+    }
+    n->random_left -= len;
+    memcpy(out, n->random + n->random_left, len);
+    bytes_wipe(n->random + n->random_left, len);
+}
+
+static void perform(struct net *n, const struct proxy_action *a)
+{
+    switch (a->kind) {
+    case PROXY_SEND:
+        transports_send(n->transports, a->flow, &a->hop, a->bytes, a->transaction);
+        break;
+    case PROXY_ASK_VAULT:
+        net_channel_send(&n->vault[a->vault], a->bytes);
+        break;
+    case PROXY_ASK_STORE:
+        net_channel_send(&n->store, a->bytes);
+        break;
+    case PROXY_LOG:
+        net_log_event(&n->events, &a->event, now().wall);
+        break;
+    }
+}
+
+static void arm_timer(struct net *n)
+{
+    uint64_t deadline = proxy_deadline(n->proxy), at = now().monotonic;
+    if (deadline >= n->timer_at)
+        return; /* it fires early, finds nothing to do, and is armed again */
+    uint64_t wait = deadline > at ? deadline - at : 0;
+    const struct timeval interval = {.tv_sec = (time_t)(wait / 1000), .tv_usec = (suseconds_t)(wait % 1000 * 1000)};
+    event_add(n->timer, &interval);
+    n->timer_at = deadline;
+}
+
+/* Does what the proxy asks for. What fails meanwhile is told to the proxy, and what comes of it is done in the same run.
+ */
+static void act(struct net *n)
+{
+    struct proxy_action action;
+    if (n->acting)
+        return;
+    n->acting = true;
+    while (proxy_next(n->proxy, &action))
+        perform(n, &action);
+    n->acting = false;
+}
+
+/* The same at the end of a turn of the event loop, when datagrams leave together. */
+static void settle(struct net *n)
+{
+    act(n);
+    transports_flush(n->transports);
+    act(n);
+    transports_flush(n->transports);
+    arm_timer(n);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    struct net *n = context;
+    (void)fd;
+    (void)what;
+    n->timer_at = UINT64_MAX;
+    proxy_tick(n->proxy, now());
+    settle(n);
+}
+
+/* --- what the transports tell --- */
+
+static void on_message(void *context, const struct proxy_source *source, struct span bytes)
+{
+    struct net *n = context;
+    proxy_received(n->proxy, source, bytes, now());
+    act(n);
+}
+
+static void on_broken(void *context, const struct proxy_source *source, struct span bytes, enum rule why)
+{
+    struct net *n = context;
+    proxy_unreadable(n->proxy, source, bytes, why, now());
+    act(n);
+}
+
+static void on_failed(void *context, uint64_t transaction)
+{
+    struct net *n = context;
+    proxy_send_failed(n->proxy, transaction, now());
+}
+
+static void on_closed(void *context, const struct hop *remote)
+{
+    struct net *n = context;
+    if (n->proxy)
+        proxy_connection_closed(n->proxy, remote, now());
+}
+
+static void on_settled(void *context)
+{
+    settle(context);
+}
+
+/* --- vaults and store --- */
+
+static void channel_settled(struct net_channel *c)
+{
+    settle(c->owner);
+}
+
+static bool bad_answer(struct net *n, const char *channel)
+{
+    LOG(&n->log, LOG_LEVEL_ERROR, "bad-message", log_word("channel", channel), log_rule(RULE_IPC));
+    return false;
+}
+
+static bool vault_received(struct net_channel *c, struct span datagram)
+{
+    struct net *n = c->owner;
+    struct ipc_header header;
+    struct cursor fields;
+    if (ipc_read_header(datagram, &header, &fields) != RULE_OK || header.kind != IPC_EXAMINED ||
+        ipc_read_examined(&fields, n->examined) != RULE_OK)
+        return bad_answer(n, "vault");
+    proxy_examined(n->proxy, c->number, header.job, n->examined, now());
+    return true;
+}
+
+static void vault_lost(struct net_channel *c)
+{
+    struct net *n = c->owner;
+    LOG(&n->log, LOG_LEVEL_ERROR, "vault-lost", log_number("vault", c->number));
+    proxy_vault_lost(n->proxy, c->number, now());
+}
+
+static bool store_received(struct net_channel *c, struct span datagram)
+{
+    struct net *n = c->owner;
+    struct ipc_header header;
+    struct cursor fields;
+    struct ipc_admitted answer;
+    if (ipc_read_header(datagram, &header, &fields) != RULE_OK || header.kind != IPC_ADMITTED ||
+        ipc_read_admitted(&fields, &answer) != RULE_OK)
+        return bad_answer(n, "store");
+    proxy_admitted(n->proxy, header.job, &answer, now());
+    return true;
+}
+
+static void store_lost(struct net_channel *c)
+{
+    struct net *n = c->owner;
+    LOG(&n->log, LOG_LEVEL_ERROR, "store-lost", log_none());
+    proxy_store_lost(n->proxy, now());
+}
+
+static void prepare_channel(struct net *n, struct net_channel *c, uint32_t number)
+{
+    *c = (struct net_channel){.fd = -1, .number = number, .base = n->base, .buffer = n->buffer, .owner = n};
+    c->settled = channel_settled;
+    STAILQ_INIT(&c->queue);
+}
+
+static void prepare_channels(struct net *n)
+{
+    for (uint32_t i = 0; i < CONFIG_VAULTS_MAX; i++) {
+        prepare_channel(n, &n->vault[i], i);
+        n->vault[i].queue_max = PROXY_VAULT_WINDOW;
+        n->vault[i].received = vault_received;
+        n->vault[i].lost = vault_lost;
+    }
+    prepare_channel(n, &n->store, 0);
+    n->store.queue_max = n->told.setup.limits.store_jobs + PROXY_COMPLETIONS_MAX;
+    n->store.received = store_received;
+    n->store.lost = store_lost;
+}
+
+/* A new channel, or one in place of another: what the old one was asked is lost. */
+static bool replace_channel(struct net_channel *c, int fd)
+{
+    if (c->fd >= 0) {
+        net_channel_close(c);
+        c->lost(c);
+    }
+    return net_channel_open(c, fd);
+}
+
+/* --- the parent --- */
+
+static void end(struct net *n, bool failed)
+{
+    n->failed |= failed;
+    event_base_loopbreak(n->base);
+}
+
+static void begin_stop(struct net *n)
+{
+    const struct timeval often = {.tv_usec = STOP_CHECK_MS * 1000};
+    if (n->stopping)
+        return;
+    n->stopping = true;
+    n->stop_at = now().monotonic + STOP_MAX_MS;
+    proxy_stop(n->proxy, now());
+    transports_stop(n->transports);
+    event_add(n->stop_timer, &often);
+}
+
+static void on_stop_timer(evutil_socket_t fd, short what, void *context)
+{
+    struct net *n = context;
+    (void)fd;
+    (void)what;
+    bool pending = net_channel_pending(&n->store) || transports_pending(n->transports);
+    if ((proxy_idle(n->proxy) && !pending) || now().monotonic >= n->stop_at)
+        end(n, false);
+}
+
+/* False when the message is none that may come now. `*fd` becomes -1 when it is taken. */
+static bool take_control(struct net *n, struct span datagram, int *fd)
+{
+    struct ipc_header header;
+    struct cursor fields;
+    uint32_t number;
+    if (ipc_read_header(datagram, &header, &fields) != RULE_OK)
+        return false;
+    if (header.kind == IPC_STOP && ipc_read_bare(&fields) == RULE_OK) {
+        begin_stop(n);
+        return true;
+    }
+    if (*fd < 0 || ipc_read_channel(&fields, &number) != RULE_OK)
+        return false;
+    int taken = *fd;
+    *fd = -1;
+    if (header.kind == IPC_CHANNEL_STORE && replace_channel(&n->store, taken)) {
+        proxy_store_ready(n->proxy, now());
+        return true;
+    }
+    if (header.kind == IPC_CHANNEL_VAULT && number < n->told.setup.vaults &&
+        replace_channel(&n->vault[number], taken)) {
+        proxy_vault_ready(n->proxy, number, now());
+        return true;
+    }
+    return false;
+}
+
+static void on_control(evutil_socket_t socket, short what, void *context)
+{
+    struct net *n = context;
+    struct span datagram;
+    int fd = -1;
+    size_t fd_count = 0;
+    (void)what;
+    enum channel_result result = channel_receive(socket, n->buffer, IPC_MESSAGE_MAX, &datagram, &fd, 1, &fd_count);
+    if (result == CHANNEL_AGAIN)
+        return;
+    if (fd_count == 0)
+        fd = -1;
+    if (result == CHANNEL_CLOSED) {
+        end(n, true); /* the parent is gone */
+    } else if (!take_control(n, datagram, &fd)) {
+        bad_answer(n, "control");
+        end(n, true);
+    }
+    if (fd >= 0)
+        close(fd);
+    settle(n);
+}
+
+static bool tell_parent(enum rule rule)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_over(bytes, sizeof bytes);
+    if (rule == RULE_OK)
+        ipc_write_bare(&w, IPC_READY);
+    else
+        ipc_write_failed(&w, rule);
+    return !w.full && channel_send(IPC_CONTROL_FD, writer_span(&w), NULL, 0) == CHANNEL_DONE;
+}
+
+/* --- beginning and end --- */
+
+static bool make_proxy(struct net *n)
+{
+    const struct net_told *told = &n->told;
+    const struct proxy_settings settings = {
+        .name = told->setup.name,
+        .name_count = told->setup.name_count,
+        .listen = told->listen,
+        .listen_count = told->listen_count,
+        .route = told->route,
+        .route_count = told->route_count,
+        .policy = &told->policy,
+        .limits = told->setup.limits,
+        .vaults = told->setup.vaults,
+        .archive = told->setup.archive,
+        .window = told->setup.window,
+        .random = random_bytes,
+        .random_context = n,
+    };
+    n->proxy = proxy_new(&settings, now());
+    return n->proxy != NULL;
+}
+
+static bool make_transports(struct net *n)
+{
+    const struct limits *limits = &n->told.setup.limits;
+    const struct transports_owner owner = {n, on_message, on_broken, on_failed, on_closed, on_settled};
+    struct transports_settings settings = {
+        .message_bytes = limits->message_bytes,
+        .connections = limits->connections,
+        .idle_seconds = limits->idle_seconds,
+    };
+    random_bytes(n, settings.key, sizeof settings.key);
+    n->transports = transports_new(n->base, &settings, &owner);
+    for (size_t i = 0; n->transports && i < n->told.listen_count; i++) {
+        if (!transports_listen(n->transports, &n->told.listen[i], n->told.fd[i]))
+            return false;
+        n->told.fd[i] = -1;
+    }
+    return n->transports != NULL;
+}
+
+static bool make_events(struct net *n)
+{
+    n->control = event_new(n->base, IPC_CONTROL_FD, EV_READ | EV_PERSIST, on_control, n);
+    n->timer = event_new(n->base, -1, 0, on_timer, n);
+    n->stop_timer = event_new(n->base, -1, EV_PERSIST, on_stop_timer, n);
+    n->timer_at = UINT64_MAX;
+    return n->control && n->timer && n->stop_timer && evutil_make_socket_nonblocking(IPC_CONTROL_FD) == 0 &&
+           event_add(n->control, NULL) == 0;
+}
+
+static enum rule set_up(struct net *n)
+{
+    enum rule rule = net_told_read(&n->told, &n->log);
+    if (rule != RULE_OK)
+        return rule;
+    n->events.log = &n->log;
+    n->buffer = malloc(IPC_MESSAGE_MAX);
+    n->examined = calloc(1, sizeof *n->examined);
+    n->base = event_base_new();
+    if (!n->buffer || !n->examined || !n->base || !make_proxy(n))
+        return RULE_NO_MEMORY;
+    prepare_channels(n);
+    return make_events(n) && make_transports(n) ? RULE_OK : RULE_INTERNAL;
+}
+
+static void free_event(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+static void tear_down(struct net *n)
+{
+    transports_free(n->transports);
+    for (uint32_t i = 0; n->base && n->buffer && i < CONFIG_VAULTS_MAX; i++)
+        if (n->vault[i].owner)
+            net_channel_close(&n->vault[i]);
+    if (n->store.owner)
+        net_channel_close(&n->store);
+    free_event(n->control);
+    free_event(n->timer);
+    free_event(n->stop_timer);
+    if (n->base)
+        event_base_free(n->base);
+    proxy_free(n->proxy);
+    net_told_free(&n->told);
+    free(n->buffer);
+    free(n->examined);
+}
+
+static int run(struct net *n)
+{
+    enum rule rule = set_up(n);
+    if (!tell_parent(rule) || rule != RULE_OK)
+        return EXIT_FAULT;
+    LOG(&n->log, LOG_LEVEL_INFO, "ready", log_number("listeners", (int64_t)n->told.listen_count),
+        log_number("routes", (int64_t)n->told.route_count), log_number("vaults", n->told.setup.vaults));
+    arm_timer(n);
+    if (event_base_dispatch(n->base) < 0)
+        n->failed = true;
+    settle(n);
+    net_log_counters(&n->events, n->proxy, n->transports);
+    return n->failed ? EXIT_FAULT : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct log log;
+    if (!process_begin(argc, argv, &log))
+        return EXIT_USAGE;
+    struct net *n = calloc(1, sizeof *n);
+    if (!n)
+        return EXIT_FAULT;
+    n->log = log;
+    int status = run(n);
+    tear_down(n);
+    free(n);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* What the proxy wants noted, as lines of the log. Strangers can make it note something for every datagram they send,
+ * so the lines of one second are bounded, and what was left out is counted. */
+#ifndef SIPSEAL_DAEMON_NET_LOG_H
+#define SIPSEAL_DAEMON_NET_LOG_H
+
+#include "daemon/log.h"
+#include "net/transports.h"
+#include "proxy/proxy.h"
+
+enum { NET_LOG_LINES_A_SECOND = 2000 };
+
+struct net_log {
+    const struct log *log;
+    int64_t second;
+    uint32_t lines, suppressed;
+};
+
+void net_log_event(struct net_log *l, const struct proxy_event *event, int64_t now);
+void net_log_counters(const struct net_log *l, const struct proxy *proxy, const struct transports *transports);
+
+#endif

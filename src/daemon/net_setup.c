@@ -1,0 +1,95 @@
+#include "daemon/net_setup.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A copy that lives as long as the process: what is read from it points into it. */
+static bool keep(struct net_told *told, struct span datagram, struct span *kept)
+{
+    void *copy = told->kept_count < sizeof told->kept / sizeof *told->kept ? malloc(datagram.len) : NULL;
+    if (!copy)
+        return false;
+    memcpy(copy, datagram.at, datagram.len);
+    told->kept[told->kept_count++] = copy;
+    *kept = span_of(copy, datagram.len);
+    return true;
+}
+
+static enum rule take_listen(struct net_told *told, struct cursor *fields, int *fd)
+{
+    if (told->listen_count == CONFIG_LISTEN_MAX || *fd < 0)
+        return RULE_IPC;
+    struct hop *hop = &told->listen[told->listen_count];
+    enum rule rule = ipc_read_listen(fields, hop);
+    hop->address_len = sizeof hop->address;
+    if (rule != RULE_OK || getsockname(*fd, (struct sockaddr *)&hop->address, &hop->address_len) != 0)
+        return RULE_IPC;
+    told->fd[told->listen_count++] = *fd;
+    *fd = -1;
+    return RULE_OK;
+}
+
+static enum rule take_route(struct net_told *told, struct cursor *fields)
+{
+    if (told->route_count == CONFIG_ROUTES_MAX)
+        return RULE_IPC;
+    return ipc_read_route(fields, &told->route[told->route_count++]);
+}
+
+/* One message. `*fd` becomes -1 when it is taken; `*done` at the end of the setup. */
+static enum rule take(struct net_told *told, struct span datagram, int *fd, bool *done)
+{
+    struct ipc_header header;
+    struct cursor fields;
+    struct span kept;
+    if (!keep(told, datagram, &kept))
+        return RULE_NO_MEMORY;
+    if (ipc_read_header(kept, &header, &fields) != RULE_OK)
+        return RULE_IPC;
+    switch (header.kind) {
+    case IPC_SETUP_LISTEN:
+        return take_listen(told, &fields, fd);
+    case IPC_SETUP_ROUTE:
+        return take_route(told, &fields);
+    case IPC_SETUP_POLICY:
+        return ipc_read_policy(&fields, &told->policy);
+    case IPC_SETUP_NET:
+        *done = true;
+        return ipc_read_net_setup(&fields, &told->setup);
+    default:
+        return RULE_IPC;
+    }
+}
+
+enum rule net_told_read(struct net_told *told, const struct log *log)
+{
+    uint8_t *buffer = malloc(IPC_MESSAGE_MAX);
+    enum rule rule = RULE_OK;
+    bool done = false;
+    *told = (struct net_told){.route = calloc(CONFIG_ROUTES_MAX, sizeof *told->route)};
+    if (!buffer || !told->route)
+        rule = RULE_NO_MEMORY;
+    while (rule == RULE_OK && !done) {
+        struct span datagram;
+        int fd = -1;
+        size_t fd_count = 0;
+        if (channel_receive(IPC_CONTROL_FD, buffer, IPC_MESSAGE_MAX, &datagram, &fd, 1, &fd_count) != CHANNEL_DONE) {
+            rule = RULE_IPC;
+            break;
+        }
+        rule = take(told, datagram, &fd, &done);
+        if (fd >= 0)
+            close(fd);
+    }
+    free(buffer);
+    if (rule != RULE_OK)
+        LOG(log, LOG_LEVEL_ERROR, "setup-failed", log_rule(rule));
+    return rule;
+}
+
+void net_told_free(struct net_told *told)
+{
+    for (size_t i = 0; i < told->kept_count; i++)
+        free(told->kept[i]);
+    free(told->route);
+}

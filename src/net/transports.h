@@ -1,0 +1,74 @@
+/* The transports of a SIP process: UDP sockets in batches, TCP connections with their framing, over libevent. They move
+ * bytes and decide nothing; what arrives and what fails is told to their owner.
+ *
+ * Flows: a UDP socket is flow "its number + 1" in the order of transports_listen; a connection gets a number that is
+ * never used again. Connections are found by flow, or by the other end's transport and address, and opened where there
+ * is none. Everything is bounded: connections, bytes waiting to be read or written, time to connect, time without
+ * traffic. */
+#ifndef SIPSEAL_NET_TRANSPORTS_H
+#define SIPSEAL_NET_TRANSPORTS_H
+
+#include "config/config.h"
+#include "proxy/proxy.h"
+
+struct event_base;
+struct transports;
+
+enum {
+    NET_CONNECT_MAX_S = 5,  /* to open a connection */
+    NET_LINGER_MAX_S = 5,   /* to write what waits when a connection is to be closed */
+    NET_OUTPUT_MESSAGES = 4, /* times the largest message: bytes that may wait to be written on one connection */
+    NET_EVICT_AFTER_S = 5,  /* when all connections are taken, the one silent for longest gives way, after this time */
+};
+
+/* Called from within the event loop, or from within transports_send and transports_flush; none of them may call back
+ * into transports but `message`, `broken` and `settled`. */
+struct transports_owner {
+    void *context;
+    /* One datagram, or one framed message. */
+    void (*message)(void *context, const struct proxy_source *source, struct span bytes);
+    /* The front of a stream that cannot be framed; the connection is closed once what is sent on it is written. */
+    void (*broken)(void *context, const struct proxy_source *source, struct span bytes, enum rule why);
+    /* A message given to transports_send was not sent, or not whole. Never called for transaction 0. */
+    void (*failed)(void *context, uint64_t transaction);
+    /* A connection has closed. */
+    void (*closed)(void *context, const struct hop *remote);
+    /* The last call for one turn of the event loop: now is the time to act on what was told. */
+    void (*settled)(void *context);
+};
+
+struct transports_settings {
+    uint32_t message_bytes; /* the largest message */
+    uint32_t connections;   /* open at once */
+    uint32_t idle_seconds;  /* without traffic */
+    uint8_t key[16];        /* random, secret: strangers choose addresses */
+};
+
+/* Null when there is no memory. */
+struct transports *transports_new(struct event_base *base, const struct transports_settings *settings,
+                                  const struct transports_owner *owner);
+/* Closes every socket. Null may be freed. */
+void transports_free(struct transports *t);
+
+/* Takes over a bound socket. False when it cannot be used. */
+bool transports_listen(struct transports *t, const struct hop *hop, int fd);
+
+/* Sends over `flow` if it is open, else to `hop` (a connection is opened where there is none). The bytes are copied.
+ * Datagrams leave with transports_flush. */
+void transports_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span bytes,
+                     uint64_t transaction);
+void transports_flush(struct transports *t);
+
+/* Accepts no more connections, so that a process can end. */
+void transports_stop(struct transports *t);
+/* Whether bytes still wait to be written. */
+bool transports_pending(const struct transports *t);
+
+struct transports_counters {
+    uint64_t datagrams_in, datagrams_out, datagrams_lost; /* lost: the socket's buffer was full */
+    uint64_t accepted, connected, refused;                /* refused: at the limit of connections */
+    size_t connections;
+};
+void transports_count(const struct transports *t, struct transports_counters *out);
+
+#endif
