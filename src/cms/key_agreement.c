@@ -63,9 +63,14 @@ EVP_PKEY *ephemeral_key(const struct agreement *agreement, uint8_t point[POINT_M
     return key;
 }
 
+bool is_uncompressed(const struct agreement *agreement, struct span point)
+{
+    return point.len == agreement->point_len && point.at[0] == 0x04;
+}
+
 EVP_PKEY *peer_key(const struct agreement *agreement, struct span point)
 {
-    EVP_PKEY *key = EVP_PKEY_new();
+    EVP_PKEY *key = is_uncompressed(agreement, point) ? EVP_PKEY_new() : NULL;
     if (key && EVP_PKEY_copy_parameters(key, agreement->parameters) == 1 &&
         EVP_PKEY_set1_encoded_public_key(key, point.at, point.len) == 1)
         return key;
@@ -73,10 +78,10 @@ EVP_PKEY *peer_key(const struct agreement *agreement, struct span point)
     return NULL;
 }
 
-/* The raw ECDH secret. The peer's key is not validated a second time, which would cost as much as the agreement itself:
- * a point is checked to be on the curve when it is decoded, in a certificate as in an object, and its form (an
- * uncompressed point) cannot be the point at infinity. On a curve of cofactor 1, such as P-256, every such point is in
- * the group of prime order, so there is no small subgroup to confine the secret to (SP 800-56A 5.6.2.3.4). */
+/* The raw ECDH secret. The peer's key is not validated a second time, which would cost as much as the agreement itself: a
+ * point is checked to be on the curve when it is decoded, in a certificate as in an object, and neither place takes the
+ * point at infinity. On a curve of cofactor 1, such as P-256, every such point is in the group of prime order, so there
+ * is no small subgroup to confine the secret to (SP 800-56A 5.6.2.3.4). */
 static bool agree(EVP_PKEY *own, EVP_PKEY *peer, uint8_t secret[SHARED_SECRET_MAX], size_t *len)
 {
     *len = SHARED_SECRET_MAX;

@@ -19,7 +19,9 @@ struct agreement_info {
 
 /* Points are exchanged uncompressed. A key is made for every object; false when the library fails. */
 EVP_PKEY *ephemeral_key(const struct agreement *agreement, uint8_t point[POINT_MAX]);
-/* The public key of a received point; null when it is not on the curve. */
+/* The only form that is read, which all must support (RFC 5480 2.2), and which cannot be the point at infinity. */
+bool is_uncompressed(const struct agreement *agreement, struct span point);
+/* The public key of a received point; null when it has another form or is not on the curve. */
 EVP_PKEY *peer_key(const struct agreement *agreement, struct span point);
 
 /* `out` takes key.len + WRAP_OVERHEAD bytes. */

@@ -21,15 +21,24 @@ static bool curve_is(const struct der_algorithm *algorithm, enum oid curve)
     return der_take_oid(&c, &named) && cursor_done(&c) && named == curve;
 }
 
+/* OpenSSL takes one zero byte for a key: the point at infinity, with which every secret is the same. */
+static bool is_infinity(struct span point, enum oid curve)
+{
+    return curve != OID_UNKNOWN && point.len <= 1;
+}
+
 const struct key_traits *key_traits_of(struct span public_key_info, EVP_PKEY *key)
 {
     struct cursor c = cursor_over(public_key_info);
     struct der_algorithm algorithm;
-    if (!der_enter(&c, DER_SEQUENCE, &c) || !der_take_algorithm(&c, &algorithm))
+    struct span bits;
+    if (!der_enter(&c, DER_SEQUENCE, &c) || !der_take_algorithm(&c, &algorithm) || !der_take_bits(&c, &bits))
         return NULL;
-    int bits = EVP_PKEY_get_bits(key);
+    int size = EVP_PKEY_get_bits(key);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (algorithm.oid == table[i].algorithm && curve_is(&algorithm, table[i].curve))
-            return bits >= table[i].bits_min && bits <= table[i].bits_max ? &table[i] : NULL;
+            return size >= table[i].bits_min && size <= table[i].bits_max && !is_infinity(bits, table[i].curve)
+                       ? &table[i]
+                       : NULL;
     return NULL;
 }

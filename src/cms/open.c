@@ -130,8 +130,7 @@ static enum rule judge_recipient(const struct primitives *p, const struct recipi
         return RULE_CMS_STRUCTURE;
     if (wrap.parameters.len || !wrap_cipher(p, wrap.oid, &info->wrap)) /* RFC 3565 2.3.2: absent */
         return RULE_CMS_ALGORITHM;
-    /* Uncompressed, which all must support and which cannot be the point at infinity (RFC 5753 3.1.1, RFC 5480 2.2). */
-    if (r->originator_point.len != agreement->point_len || r->originator_point.at[0] != 0x04)
+    if (!is_uncompressed(agreement, r->originator_point))
         return RULE_CMS_ALGORITHM;
     info->wrap_algorithm = wrap.whole;
     info->ukm = r->ukm;
