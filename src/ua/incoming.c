@@ -146,6 +146,7 @@ static enum rule read_body(struct deciding *d)
 {
     struct outline_source source;
     enum rule rule = outline_source_of(d->request, &source);
+    d->out->outline.source = source; /* what is known is shown, also of a message that is refused */
     if (rule == RULE_OK)
         rule = message_outline(&source, &d->out->outline);
     if (rule == RULE_OK && source.body.content_encoded)
