@@ -1,0 +1,60 @@
+/* One child process of the parent: started, spoken to, ended. */
+#ifndef SIPSEAL_DAEMON_CHILD_H
+#define SIPSEAL_DAEMON_CHILD_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include "daemon/log.h"
+#include "daemon/process.h"
+#include "daemon/restart.h"
+#include "ipc/ipc.h"
+
+enum child_kind { CHILD_STORE, CHILD_VAULT, CHILD_NET };
+
+struct child {
+    enum child_kind kind;
+    uint32_t number;  /* of a vault, from 0 */
+    char name[24];    /* "store", "vault-1", "net"; at most PROCESS_NAME_MAX bytes */
+    enum child_state {
+        CHILD_DOWN,     /* no process; it is started at `deadline` */
+        CHILD_STARTING, /* its setup is sent; it must be ready by `deadline` */
+        CHILD_READY,
+        CHILD_ENDING, /* it must be gone by `deadline` */
+    } state;
+    pid_t pid;        /* 0: no process */
+    int control;      /* this end of its control channel; -1: closed */
+    int64_t deadline; /* milliseconds, monotonic */
+    bool was_ready;   /* once in the life of the parent */
+    struct restart restart;
+};
+
+/* As whom children run. */
+struct account {
+    bool change; /* false: as who started the parent */
+    char name[64];
+    uid_t uid;
+    gid_t gid;
+};
+
+struct child_terms {
+    const struct log *log;
+    const char *libexec; /* the folder of the programs */
+    const struct account *account;
+};
+
+/* The program of a kind of child: LIBEXEC/sipseald-net. False when the path is too long. */
+bool child_program(char path[PATH_MAX], const char *libexec, enum child_kind kind);
+
+/* Starts the process with a new control channel; it inherits nothing else but standard output and error. False, with a
+ * line in the log, when it cannot be started. */
+bool child_start(struct child *c, const struct child_terms *terms);
+
+/* Sends one message, with a descriptor unless `fd` is -1. A child that does not take it in time is killed. False when
+ * it was not sent. */
+bool child_send(struct child *c, const struct writer *message, int fd, const struct log *log);
+
+/* Closes the control channel. */
+void child_close(struct child *c);
+
+#endif

@@ -1,0 +1,150 @@
+#include "daemon/child_setup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SECRET_MESSAGE_MAX = IPC_HEADER_LEN + 2 * 4 + CERTIFICATE_MAX + CONFIG_KEY_MAX };
+
+bool setup_open(struct setup *s)
+{
+    s->room = malloc(IPC_MESSAGE_MAX);
+    return s->room && locked_open(&s->secret, SECRET_MESSAGE_MAX);
+}
+
+void setup_close(struct setup *s)
+{
+    locked_close(&s->secret);
+    free(s->room);
+    s->room = NULL;
+}
+
+static struct writer message(struct setup *s)
+{
+    return writer_over(s->room, IPC_MESSAGE_MAX);
+}
+
+/* --- store --- */
+
+bool setup_store(struct setup *s, struct child *store)
+{
+    struct writer w = message(s);
+    const struct ipc_store_setup what = {
+        .store_path = span_text(s->config->store_path),
+        .archive_path = span_text(s->config->archive_path),
+    };
+    ipc_write_store_setup(&w, &what);
+    return child_send(store, &w, -1, s->log);
+}
+
+/* --- vault --- */
+
+static bool send_blobs(struct setup *s, struct child *vault, enum ipc_kind kind, const struct span *blob, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct writer w = message(s);
+        ipc_write_blob(&w, kind, blob[i]);
+        if (!child_send(vault, &w, -1, s->log))
+            return false;
+    }
+    return true;
+}
+
+static bool send_identity(struct setup *s, struct child *vault)
+{
+    struct writer w = writer_over(s->secret.at, s->secret.len);
+    ipc_write_identity(&w, s->keys->certificate, s->keys->private_key);
+    bool sent = child_send(vault, &w, -1, s->log);
+    bytes_wipe(s->secret.at, s->secret.len);
+    return sent;
+}
+
+bool setup_vault(struct setup *s, struct child *vault)
+{
+    const struct keys *k = s->keys;
+    const struct config *c = s->config;
+    if (!send_blobs(s, vault, IPC_SETUP_ANCHOR, k->anchor, k->anchor_count) ||
+        !send_blobs(s, vault, IPC_SETUP_CRL, k->crl, k->crl_count) || !send_identity(s, vault) ||
+        !send_blobs(s, vault, IPC_SETUP_READER, k->reader, k->reader_count))
+        return false;
+    struct ipc_vault_setup what = {.name_count = c->name_count, .window = c->window};
+    memcpy(what.name, c->name, sizeof what.name);
+    struct writer w = message(s);
+    ipc_write_vault_setup(&w, &what);
+    return child_send(vault, &w, -1, s->log);
+}
+
+/* --- net --- */
+
+static bool send_listeners(struct setup *s, struct child *net)
+{
+    for (size_t i = 0; i < s->config->listen_count; i++) {
+        struct writer w = message(s);
+        ipc_write_listen(&w, &s->listener[i].hop);
+        if (!child_send(net, &w, s->listener[i].fd, s->log))
+            return false;
+    }
+    return true;
+}
+
+static bool send_routes(struct setup *s, struct child *net)
+{
+    for (size_t i = 0; i < s->config->route_count; i++) {
+        struct writer w = message(s);
+        ipc_write_route(&w, &s->config->route[i]);
+        if (!child_send(net, &w, -1, s->log))
+            return false;
+    }
+    return true;
+}
+
+static bool send_policy(struct setup *s, struct child *net)
+{
+    struct writer w = message(s);
+    ipc_write_policy(&w, &s->config->policy);
+    return child_send(net, &w, -1, s->log);
+}
+
+bool setup_net(struct setup *s, struct child *net)
+{
+    const struct config *c = s->config;
+    if (!send_listeners(s, net) || !send_routes(s, net) || !send_policy(s, net))
+        return false;
+    struct ipc_net_setup what = {
+        .name_count = c->name_count,
+        .limits = c->limits,
+        .vaults = c->vaults,
+        .archive = c->archive_path != NULL,
+        .window = c->window,
+    };
+    memcpy(what.name, c->name, sizeof what.name);
+    struct writer w = message(s);
+    ipc_write_net_setup(&w, &what);
+    return child_send(net, &w, -1, s->log);
+}
+
+/* --- channels --- */
+
+bool setup_channel(struct setup *s, struct child *net, struct child *peer)
+{
+    enum ipc_kind kind = peer->kind == CHILD_STORE ? IPC_CHANNEL_STORE : IPC_CHANNEL_VAULT;
+    int pair[2];
+    if (!channel_pair(pair)) {
+        LOG(s->log, LOG_LEVEL_ERROR, "cannot-connect", log_word("child", peer->name),
+            log_word("reason", strerror(errno)));
+        return false;
+    }
+    struct writer w = message(s);
+    ipc_write_channel(&w, kind, peer->number);
+    bool sent = child_send(peer, &w, pair[1], s->log) && child_send(net, &w, pair[0], s->log);
+    close(pair[0]);
+    close(pair[1]);
+    return sent;
+}
+
+bool setup_stop(struct setup *s, struct child *c)
+{
+    struct writer w = message(s);
+    ipc_write_bare(&w, IPC_STOP);
+    return child_send(c, &w, -1, s->log);
+}

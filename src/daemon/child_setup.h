@@ -1,0 +1,33 @@
+/* What the parent tells each child before it begins, in the order of ipc.h. */
+#ifndef SIPSEAL_DAEMON_CHILD_SETUP_H
+#define SIPSEAL_DAEMON_CHILD_SETUP_H
+
+#include "config/keys.h"
+#include "daemon/child.h"
+#include "daemon/listener.h"
+
+struct setup {
+    const struct log *log;
+    const struct config *config;
+    const struct keys *keys;
+    const struct listener *listener;
+    uint8_t *room;               /* IPC_MESSAGE_MAX bytes for messages */
+    struct locked_memory secret; /* for the one message that holds a private key */
+};
+
+/* False when there is no memory. */
+bool setup_open(struct setup *s);
+void setup_close(struct setup *s);
+
+/* Each sends the whole setup of a child; false when a part was not sent, and then the child is being killed. */
+bool setup_store(struct setup *s, struct child *store);
+bool setup_vault(struct setup *s, struct child *vault);
+bool setup_net(struct setup *s, struct child *net);
+
+/* A new channel between net and a vault or the store, in place of one that there was. */
+bool setup_channel(struct setup *s, struct child *net, struct child *peer);
+
+/* Tells a child to finish. */
+bool setup_stop(struct setup *s, struct child *c);
+
+#endif

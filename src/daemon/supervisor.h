@@ -1,0 +1,38 @@
+/* The parent's work once everything is read and bound: it starts its children, connects them, starts again those that
+ * die, and ends them in order. */
+#ifndef SIPSEAL_DAEMON_SUPERVISOR_H
+#define SIPSEAL_DAEMON_SUPERVISOR_H
+
+#include "daemon/child_setup.h"
+
+enum {
+    SUPERVISOR_CHILDREN_MAX = CONFIG_VAULTS_MAX + 2,
+    READY_LIMIT_MS = 60000,  /* from start to IPC_READY */
+    NET_STOP_LIMIT_MS = 8000, /* from IPC_STOP to the end of net */
+    REST_STOP_LIMIT_MS = 5000, /* and of the others */
+    EXIT_LIMIT_MS = 2000,    /* from the end of a control channel to the end of its process */
+};
+
+struct supervisor {
+    const struct log *log;
+    struct child_terms terms;
+    struct setup setup;
+    int signals;                                 /* a signalfd */
+    struct child child[SUPERVISOR_CHILDREN_MAX]; /* the store, the vaults, net last */
+    size_t child_count;
+    bool was_ready; /* all of them, once: later net does not wait for the others */
+    enum { SUPERVISOR_RUNS, SUPERVISOR_STOPS_NET, SUPERVISOR_STOPS_REST, SUPERVISOR_DONE } state;
+    int64_t deadline; /* of stopping */
+    int exit_status;
+    uint8_t *room; /* IPC_MESSAGE_MAX bytes for what children say */
+};
+
+/* Blocks the signals that it waits for; to be called before there is any child. False when the system refuses. */
+bool supervisor_open(struct supervisor *s);
+
+/* Runs until SIGTERM or SIGINT, or until a child is given up; gives the exit status. */
+int supervisor_run(struct supervisor *s);
+
+void supervisor_close(struct supervisor *s);
+
+#endif
