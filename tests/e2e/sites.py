@@ -21,6 +21,15 @@ ARCHIVE_RULE = {"methods": ["MESSAGE"], "direction": "from-domain", "content": [
                 "require": ["view", "verify"], "plain": "refuse", "mode": "enforce"}
 
 
+def program(build, name):
+    """Where an executable is in a build folder, or in a folder of executables alone."""
+    for place in (f"src/cli/{name}", f"src/daemon/{name}", name):
+        path = os.path.join(build, place)
+        if os.path.exists(path):
+            return path
+    raise AssertionError(f"{name} is not built in {build}")
+
+
 def build_folder():
     return os.path.realpath(os.environ["SIPSEAL_BUILD"])
 
@@ -85,14 +94,18 @@ class Listener:
         self.process = Process([home.site.sipseal, "listen", "--as", name, *options], f"listen as {name}",
                                home.environment)
         home.site.at_end(self.stop)
-        found = self.process.wait_for(r"listening on (\S+):(\d+)/tcp")
-        self.address = (found[1].strip("[]"), int(found[2]))
+        self.addresses = {}
+        for transport in ("tcp", "udp"):
+            found = self.process.wait_for(rf"listening on (\S+):(\d+)/{transport}")
+            self.addresses[transport] = (found[1].strip("[]"), int(found[2]))
+        self.address = self.addresses["tcp"]
         if "--register" in options:
             self.process.wait_for(r"registered ")
 
     def uri(self, transport="tcp"):
-        host = f"[{self.address[0]}]" if ":" in self.address[0] else self.address[0]
-        return f"sip:{host}:{self.address[1]};transport={transport}"
+        host, port = self.addresses[transport]
+        shown = f"[{host}]" if ":" in host else host
+        return f"sip:{shown}:{port};transport={transport}"
 
     def reports(self):
         """What it reported so far (with --json)."""
@@ -175,8 +188,8 @@ class Daemon:
 class Site:
     def __init__(self, build=None):
         build = build or build_folder()
-        self.sipseal = os.path.join(build, "sipseal")
-        self.sipseald = os.path.join(build, "sipseald")
+        self.sipseal = program(build, "sipseal")
+        self.sipseald = program(build, "sipseald")
         self.path = tempfile.mkdtemp(prefix="site-")
         self.ca = os.path.join(self.path, "ca")
         self._homes = {}

@@ -50,9 +50,7 @@ class World:
 
     def there(self, text, *options, status=0):
         """Alice sends to Bob; gives the request at each of the three hops."""
-        before = len(self.hop1.messages())
-        self.alice.send(self.hop1.uri(), BOB, text, "--middle", PROXY1, *options, status=status)
-        call_id = self.hop1.messages()[before]["call-id"]
+        call_id = self.alice.send(self.hop1.uri(), BOB, text, "--middle", PROXY1, *options, status=status)["call_id"]
         return [tap.wait_for(lambda m: m["call-id"] == call_id and m.method == "MESSAGE")
                 for tap in (self.hop1, self.hop2, self.hop3)]
 
