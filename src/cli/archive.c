@@ -124,7 +124,8 @@ static enum exit_code find_record(struct showing *s)
     archive_db_close(db);
     if (rule == RULE_OK)
         return EXIT_DONE;
-    return cli_fail(EXIT_REFUSED, "record %u: %s; `sipseal archive list` shows them", (unsigned)id, rule_sentence(rule));
+    return cli_fail(EXIT_REFUSED, "record %u: %s; `sipseal archive list` shows them", (unsigned)id,
+                    rule_sentence(rule));
 }
 
 static enum exit_code find_reader(struct showing *s)

@@ -110,7 +110,8 @@ static enum exit_code check_name(const struct issuing *i, const char *name)
     struct issue_paths paths;
     if (!party_parse(span_text(name), &party) || strcmp(party.file, "trust") == 0)
         return cli_fail(EXIT_USAGE,
-                        "%s is no name for a certificate; a user is like alice@home.example, a proxy like proxy1.home.example",
+                        "%s is no name for a certificate; a user is like alice@home.example, a proxy like "
+                        "proxy1.home.example",
                         name);
     if (!paths_of(i, &party, &paths))
         return EXIT_USAGE;

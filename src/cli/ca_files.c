@@ -68,7 +68,8 @@ enum exit_code authority_make(const char *folder, const char *name, uint32_t day
                                &certificate);
     enum exit_code code;
     if (rule == RULE_CERT_SYNTAX)
-        code = cli_fail(EXIT_USAGE, "this name cannot stand in a certificate; choose one of 1 to 64 printable characters");
+        code = cli_fail(EXIT_USAGE, 
+                        "this name cannot stand in a certificate; choose one of 1 to 64 printable characters");
     else if (rule != RULE_OK)
         code = fail_rule(rule);
     else
@@ -184,7 +185,8 @@ static enum exit_code write_revoked_file(struct authority *a, const struct revok
     if (!file_path(path, a->folder, SPAN("revoked"), ""))
         return fail_path();
     enum file_result result = file_write(path, writer_span(&w), FILES_PUBLIC_MODE, true);
-    return result == FILE_DONE ? EXIT_DONE : cli_fail_file(path, file_problem(result), "see to it that it can be written");
+    return result == FILE_DONE ? EXIT_DONE
+                               : cli_fail_file(path, file_problem(result), "see to it that it can be written");
 }
 
 enum exit_code revoked_write(struct authority *a, struct revoked *r, uint32_t days, int64_t now)
@@ -207,7 +209,8 @@ enum exit_code revoked_write(struct authority *a, struct revoked *r, uint32_t da
     if (code != EXIT_DONE)
         return code;
     enum file_result result = file_write(path, writer_span(&w), FILES_PUBLIC_MODE, true);
-    return result == FILE_DONE ? EXIT_DONE : cli_fail_file(path, file_problem(result), "see to it that it can be written");
+    return result == FILE_DONE ? EXIT_DONE
+                               : cli_fail_file(path, file_problem(result), "see to it that it can be written");
 }
 
 /* --- trust.pem --- */

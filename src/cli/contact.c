@@ -96,8 +96,8 @@ static enum exit_code check_certificates(const struct adding *a, int64_t now)
         enum rule rule = trust_check(a->keyring.trust, c, a->certificate, a->count, use, now);
         if (rule != RULE_OK)
             return cli_fail(EXIT_UNVERIFIED,
-                            "%s: %s; get a valid one, or name the authority that you trust for it with --trust", a->path,
-                            rule_sentence(rule));
+                            "%s: %s; get a valid one, or name the authority that you trust for it with --trust",
+                            a->path, rule_sentence(rule));
     }
     return EXIT_DONE;
 }

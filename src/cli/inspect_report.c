@@ -68,9 +68,11 @@ static const struct inspected_part *sealing_of(const struct inspection *inspecti
 static void closed_reason(const struct inspect_report *r, const struct inspected_part *part, char out[LINE])
 {
     if (part->sealed_broken != RULE_OK)
-        snprintf(out, LINE, "who can read it and what it holds cannot be known: %s", rule_sentence(part->sealed_broken));
+        snprintf(out, LINE, "who can read it and what it holds cannot be known: %s",
+                 rule_sentence(part->sealed_broken));
     else if (!r->self)
-        snprintf(out, LINE, "what it holds, and who signed it, only its readers can know; --as NAME opens it with a key");
+        snprintf(out, LINE,
+                 "what it holds, and who signed it, only its readers can know; --as NAME opens it with a key");
     else if (!part->is_reader)
         snprintf(out, LINE, "what it holds, and who signed it, cannot be known: it is not sealed to %s", r->self_name);
     else
@@ -213,8 +215,8 @@ static json_t *json_proof(const struct inspect_report *r, const struct proof *pr
     json_object_set_new(out, "rule", json_string(rule_name(proof->broken)));
     json_object_set_new(out, "proven", json_string(proof_word(holds ? proof->kind : PROOF_NONE)));
     json_object_set_new(out, "identity", holds ? cli_json_text(proof->identity) : json_null());
-    json_object_set_new(out, "signer",
-                        proof->signer ? cli_json_text(span_text(keyring_shown_name(proof->signer, signer))) : json_null());
+    if (proof->signer)
+        json_object_set_new(out, "signer", cli_json_text(span_text(keyring_shown_name(proof->signer, signer))));
     if (proof->has_frag && proof->frag.has_sealed_for) {
         readers_of_signed(&sources, &proof->frag.sealed_for, &names);
         json_object_set_new(out, "sealed_for", readers_json(&names));
@@ -234,8 +236,8 @@ static void json_sealed(const struct inspect_report *r, const struct inspected_p
     if (part->opened)
         return;
     closed_reason(r, part, reason);
-    json_object_set_new(out, "rule",
-                        json_string(rule_name(part->sealed_broken != RULE_OK ? part->sealed_broken : part->open_broken)));
+    enum rule rule = part->sealed_broken != RULE_OK ? part->sealed_broken : part->open_broken;
+    json_object_set_new(out, "rule", json_string(rule_name(rule)));
     json_object_set_new(out, "unknown", json_string(reason));
 }
 

@@ -83,7 +83,8 @@ static enum exit_code read_trust(struct keyring *k, const struct trust_terms *te
         return EXIT_DONE;
     if (result != FILE_DONE)
         return cli_fail_file(path, file_problem(result),
-                             "make keys with `sipseal ca issue --init NAME`, or name the trusted authorities with --trust");
+                             "make keys with `sipseal ca issue --init NAME`, or name the trusted authorities with "
+                             "--trust");
     enum rule rule = add_trust(k, file_span(&file), PEM_CERTIFICATE, terms, &anchors);
     if (rule == RULE_OK)
         rule = add_trust(k, file_span(&file), PEM_CRL, terms, &lists);

@@ -30,7 +30,8 @@ enum exit_code keyring_open_leniently(struct cli *cli, struct keyring *k);
 enum exit_code keyring_open_as_of(struct cli *cli, int64_t time, struct keyring *k);
 void keyring_close(struct keyring *k);
 
-/* Loads every certificate of contacts and own keys, so that readers can be named; what cannot be read is passed over. */
+/* Loads every certificate of contacts and own keys, so that readers can be named; what cannot be read is passed
+ * over. */
 void keyring_know_all(struct keyring *k);
 
 /* One's own certificate and key: NAME.pem and NAME.key. Says what is wrong and what to run. */

@@ -53,7 +53,8 @@ static enum exit_code read_numbers(struct listening *l)
 {
     char error[ARGUMENTS_ERROR_MAX];
     const struct arguments *a = &l->cli->arguments;
-    if (!arguments_number(a, "expires", 1, REGISTRATION_EXPIRES_MAX, REGISTRATION_EXPIRES_DEFAULT, &l->expires, error) ||
+    if (!arguments_number(a, "expires", 1, REGISTRATION_EXPIRES_MAX, REGISTRATION_EXPIRES_DEFAULT, &l->expires,
+                          error) ||
         !arguments_number(a, "count", 1, LISTEN_COUNT_MAX, 0, &l->count, error))
         return cli_fail(EXIT_USAGE, "%s", error);
     return EXIT_DONE;
@@ -196,7 +197,8 @@ static enum exit_code begin_registration(struct listening *l)
     if (sip_uri_parse(span_text(l->self.uri), &uri) != RULE_OK ||
         !listen_contact(&l->sockets, &l->registrar, uri.user, l->contact))
         return cli_fail(EXIT_USAGE,
-                        "the registrar cannot reach any of these sockets; listen on an address of its kind with --listen");
+                        "the registrar cannot reach any of these sockets; listen on an address of its kind with "
+                        "--listen");
     if (!registration_begin(&l->registration, span_text(l->self.uri), span_text(l->contact), l->expires, cli_now_ms()))
         return cli_fail(EXIT_REFUSED, "%s; try again", rule_sentence(RULE_NO_RANDOM));
     return EXIT_DONE;

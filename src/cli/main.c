@@ -31,8 +31,8 @@ static void print_options(const struct option *option, size_t count)
         char left[64], letter[8] = "";
         if (option[i].letter)
             snprintf(letter, sizeof letter, "-%c%s", option[i].letter, option[i].name ? ", " : "");
-        snprintf(left, sizeof left, "%s%s%s %s", letter, option[i].name ? "--" : "", option[i].name ? option[i].name : "",
-                 option[i].value ? option[i].value : "");
+        const char *name = option[i].name ? option[i].name : "", *value = option[i].value ? option[i].value : "";
+        snprintf(left, sizeof left, "%s%s%s %s", letter, option[i].name ? "--" : "", name, value);
         printf("  %-26s %s%s\n", left, option[i].help, option[i].many ? " (may be repeated)" : "");
     }
 }

@@ -108,12 +108,13 @@ static json_t *json_part(const struct part_report *p)
 {
     const struct received_part *part = p->part;
     uint8_t hash[SHA256_LEN];
+    bool proven = part->proof.broken == RULE_OK;
     json_t *out = json_object();
     json_object_set_new(out, "cid", cli_json_text(part->cid));
     json_object_set_new(out, "sealed", json_boolean(part->sealed));
     json_object_set_new(out, "opened", json_boolean(part->opened));
-    json_object_set_new(out, "proven", json_string(proof_word(part->proof.broken == RULE_OK ? part->proof.kind : PROOF_NONE)));
-    json_object_set_new(out, "identity", part->proof.broken == RULE_OK ? cli_json_text(part->proof.identity) : json_null());
+    json_object_set_new(out, "proven", json_string(proof_word(proven ? part->proof.kind : PROOF_NONE)));
+    json_object_set_new(out, "identity", proven ? cli_json_text(part->proof.identity) : json_null());
     json_object_set_new(out, "rule", json_string(rule_name(part->proof.broken)));
     json_object_set_new(out, "readers", part->sealed ? readers_json(&p->readers) : json_null());
     if (!p->has_content)

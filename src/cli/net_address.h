@@ -28,8 +28,8 @@ void net_set_port(struct net_place *place, uint16_t port);
 bool net_is_wildcard(const struct net_place *place);
 bool net_same_address(const struct net_place *a, const struct net_place *b); /* host and port */
 
-/* "192.0.2.1:5060", "[2001:db8::1]:5060"; the host alone, without brackets. Both with a NUL. An IPv4-mapped IPv6 address
- * is written as IPv4. */
+/* "192.0.2.1:5060", "[2001:db8::1]:5060"; the host alone, without brackets. Both with a NUL. An IPv4-mapped IPv6
+ * address is written as IPv4. */
 const char *net_place_text(const struct net_place *place, char out[NET_ADDRESS_TEXT_MAX]);
 const char *net_host_text(const struct net_place *place, char out[NET_ADDRESS_TEXT_MAX]);
 

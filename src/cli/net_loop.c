@@ -289,7 +289,8 @@ static bool receive_datagram(struct net_loop *loop, size_t socket, struct net_ev
 {
     const struct net_socket *s = &loop->socket[socket];
     struct net_place peer = {.transport = SIP_UDP, .len = sizeof peer.address};
-    ssize_t got = recvfrom(s->fd, loop->datagram, sizeof loop->datagram, 0, (struct sockaddr *)&peer.address, &peer.len);
+    struct sockaddr *from = (struct sockaddr *)&peer.address;
+    ssize_t got = recvfrom(s->fd, loop->datagram, sizeof loop->datagram, 0, from, &peer.len);
     if (got < 0 && s->connected && errno != EAGAIN && errno != EINTR) {
         for (size_t i = 0; i < NET_PEERS_MAX; i++)
             if (loop->peer[i].flow && loop->peer[i].socket == socket)

@@ -174,8 +174,8 @@ static enum exit_code find_place(struct sending *s)
     const char *proxy = arguments_value(&s->plan.cli->arguments, "proxy"), *problem;
     const char *uri = proxy ? proxy : s->plan.request_uri;
     if (!net_place_of_uri(span_text(uri), &s->place, &problem))
-        return cli_fail(proxy ? EXIT_USAGE : EXIT_NETWORK, "%s %s; give the next hop with --proxy sip:ADDRESS:PORT", uri,
-                        problem);
+        return cli_fail(proxy ? EXIT_USAGE : EXIT_NETWORK, "%s %s; give the next hop with --proxy sip:ADDRESS:PORT",
+                        uri, problem);
     return choose_transport(s);
 }
 
@@ -302,8 +302,6 @@ static enum exit_code code_of(enum outcome_kind kind)
         return EXIT_REFUSED;
     case OUTCOME_UNREADABLE:
         return EXIT_UNREADABLE;
-    case OUTCOME_UNVERIFIED:
-        return EXIT_UNVERIFIED;
     case OUTCOME_NETWORK:
         break;
     }
@@ -327,7 +325,8 @@ static enum exit_code report(struct sending *s)
         return EXIT_DONE;
     }
     if (!s->outcome.has_warning)
-        return cli_fail(code_of(s->outcome.kind), "not delivered: %d %s; %s", s->outcome.status, reason, s->outcome.next);
+        return cli_fail(code_of(s->outcome.kind), "not delivered: %d %s; %s", s->outcome.status, reason,
+                        s->outcome.next);
     enum rule rule = warning_rule(&s->outcome.warning);
     return cli_fail(code_of(s->outcome.kind), "not delivered: %d %s: %s says: %s%s%s%s; %s", s->outcome.status, reason,
                     cli_shown(s->outcome.warning.agent, agent, sizeof agent),

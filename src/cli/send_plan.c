@@ -51,7 +51,8 @@ static enum exit_code read_recipient(struct send_plan *plan)
 
 static enum exit_code read_protection(struct send_plan *plan)
 {
-    bool sign = arguments_has(&plan->cli->arguments, "sign-only"), plain = arguments_has(&plan->cli->arguments, "plain");
+    const struct arguments *a = &plan->cli->arguments;
+    bool sign = arguments_has(a, "sign-only"), plain = arguments_has(a, "plain");
     if (sign && plain)
         return cli_fail(EXIT_USAGE, "--sign-only and --plain exclude each other; choose one");
     plan->protection = plain ? PROTECT_NONE : sign ? PROTECT_SIGN : PROTECT_SEAL;

@@ -51,7 +51,8 @@ struct meaning {
 
 static const struct meaning meanings[] = {
     {401, OUTCOME_REFUSED, "passwords are not supported yet: ask for access by source address"},
-    {403, OUTCOME_REFUSED, "see the reason given; if it names your certificate or clock, renew or set it, and send again"},
+    {403, OUTCOME_REFUSED,
+     "see the reason given; if it names your certificate or clock, renew or set it, and send again"},
     {404, OUTCOME_REFUSED, "check the recipient's address"},
     {405, OUTCOME_REFUSED, "the recipient does not take messages"},
     {407, OUTCOME_REFUSED, "passwords are not supported yet: ask for access by source address"},
@@ -63,9 +64,9 @@ static const struct meaning meanings[] = {
     {483, OUTCOME_REFUSED, "the path is too long or a circle: ask its operator"},
     {493, OUTCOME_UNREADABLE,
      "the recipient has no key for it: get the present certificate and run `sipseal contact add FILE --replace`"},
-    {495, OUTCOME_UNVERIFIED,
+    {495, OUTCOME_REFUSED,
      "a proxy needs your signature and a label: send it without --plain, and with --middle for the proxy named"},
-    {496, OUTCOME_UNREADABLE,
+    {496, OUTCOME_REFUSED,
      "a proxy needs to read it: if you trust the proxy named, send it again with --middle for that proxy"},
     {500, OUTCOME_REFUSED, "it was not delivered: send it again later"},
     {503, OUTCOME_NETWORK, "it was not delivered: send it again later"},

@@ -8,8 +8,7 @@
 enum outcome_kind {
     OUTCOME_DELIVERED,
     OUTCOME_REFUSED,
-    OUTCOME_UNREADABLE, /* someone who must read it cannot */
-    OUTCOME_UNVERIFIED, /* a signature that someone needs is not there */
+    OUTCOME_UNREADABLE, /* the recipient cannot open it */
     OUTCOME_NETWORK,    /* nobody, or only the network, answered */
 };
 
