@@ -36,7 +36,8 @@ struct sip_transaction_settings {
     size_t count_max;    /* transactions open at once; 0: 100,000 */
     size_t bytes_max;    /* of messages kept for retransmission, above which no transaction is begun; 0: 256 MiB */
     bool find_merged;    /* for a user agent: tell merged requests (RFC 3261 8.2.2.2); a proxy must not (16.3) */
-    uint8_t key[SIP_TRANSACTION_KEY_LEN]; /* random, secret: strangers choose branches, and must not choose collisions */
+    /* Random and secret: strangers choose branches, and must not choose which of them collide. */
+    uint8_t key[SIP_TRANSACTION_KEY_LEN];
 };
 
 struct sip_transactions;
@@ -55,7 +56,7 @@ enum sip_arrival {
     SIP_ARRIVAL_NEW,            /* a new request: `*id` is its server transaction. Answer it. */
     SIP_ARRIVAL_MERGED,         /* the same, but another transaction brought this request before: answer it with 482 */
     SIP_ARRIVAL_RETRANSMISSION, /* absorbed; the last response is sent again where there is one */
-    SIP_ARRIVAL_STATELESS,      /* no transaction holds it: ACK, INVITE (today); to be answered statelessly or not at all */
+    SIP_ARRIVAL_STATELESS,      /* no transaction holds it: ACK, INVITE (today); answer it statelessly or not at all */
     SIP_ARRIVAL_FULL,           /* a new request for which there is no room: answer 503 statelessly */
     SIP_ARRIVAL_RESPONSE,       /* a response for the client transaction `*id`: act on it */
     SIP_ARRIVAL_STRAY,          /* a response for no client transaction: never forwarded (RFC 4320 4.2) */

@@ -58,7 +58,7 @@ struct sip_address {
     struct span tag;     /* the tag parameter, or empty */
 };
 
-/* Reads one address from the cursor up to a comma at its level or the end; the cursor stands at the comma or the end. */
+/* Reads one address from the cursor up to a comma at its level or the end; there the cursor stands. */
 enum rule sip_address_take(struct cursor *c, struct sip_address *address);
 /* The whole value is one address. */
 enum rule sip_address_parse(struct span value, struct sip_address *address);

@@ -58,7 +58,7 @@ static bool read_request_line(struct reading *r, struct span line)
     enum rule rule = check_version(version);
     if (rule != RULE_OK)
         note(r, rule);
-    /* Headers in a Request-URI are not allowed (RFC 3261 19.1.1), and must never become real ones (RFC 4475 3.1.2.11). */
+    /* Headers are not allowed in a Request-URI (RFC 3261 19.1.1) and never become real ones (RFC 4475 3.1.2.11). */
     if (sip_uri_parse(m->request_uri, &uri) != RULE_OK || uri.headers.at)
         note(r, RULE_SIP_URI);
     return true;

@@ -37,7 +37,8 @@ static size_t head_length(struct span buffered, size_t from)
 }
 
 /* Reads Content-Length from a head. Lines that are no headers are passed over: the message will be refused by its
- * parser, and the stream can go on. A stray CR or LF is another matter: others would frame such a stream differently. */
+ * parser, and the stream can go on. A stray CR or LF is another matter: others would frame such a stream
+ * differently. */
 static enum rule content_length(struct span head, uint32_t *length)
 {
     struct cursor c = cursor_over(head);

@@ -9,14 +9,22 @@ static void start_timer_e(struct sip_transactions *t, struct transaction *tx)
         timer_start(t, tx, TIMER_AGAIN, t->retry_queue[step]);
 }
 
+static enum rule check_client(const struct sip_client *client)
+{
+    struct span cookie = SPAN(SIP_MAGIC_COOKIE);
+    if (client->branch.len <= cookie.len || !span_starts(client->branch, cookie) || client->method.len == 0)
+        return RULE_INTERNAL;
+    enum sip_method method = sip_method_of(client->method);
+    return method == SIP_INVITE || method == SIP_ACK ? RULE_SIP_METHOD : RULE_OK;
+}
+
 enum rule sip_client_start(struct sip_transactions *t, uint64_t now, const struct sip_client *client, uint64_t *id)
 {
     t->now = now > t->now ? now : t->now;
     *id = 0;
-    if (client->branch.len <= sizeof SIP_MAGIC_COOKIE - 1 || !span_starts(client->branch, SPAN(SIP_MAGIC_COOKIE)))
-        return RULE_INTERNAL;
-    if (client->method.len == 0 || span_equal(client->method, SPAN("INVITE")) || span_equal(client->method, SPAN("ACK")))
-        return RULE_SIP_METHOD;
+    enum rule rule = check_client(client);
+    if (rule != RULE_OK)
+        return rule;
     struct digest digest = match_client(t, client->branch, client->method);
     if (table_find(t, TABLE_MATCH, digest))
         return RULE_INTERNAL;

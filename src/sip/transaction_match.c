@@ -1,5 +1,5 @@
-/* Which transaction a message belongs to (RFC 3261 17.1.3, 17.2.3, 8.2.2.2). What must be equal goes into a keyed digest
- * of 128 bits that stands for it: nothing of the message is kept, and no stranger can find two that collide. */
+/* Which transaction a message belongs to (RFC 3261 17.1.3, 17.2.3, 8.2.2.2). What must be equal goes into a keyed
+ * digest of 128 bits that stands for it: nothing of the message is kept, and no stranger can find two that collide. */
 #include "lex.h"
 #include "transaction.h"
 
