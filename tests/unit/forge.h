@@ -1,0 +1,31 @@
+/* Sealed objects that cms_seal would not make, to show what cms_open reads and what it refuses. The cryptography is
+ * OpenSSL's own (EVP_KDF and the rest), so that libsipseal's is checked against it. */
+#ifndef SIPSEAL_TESTS_UNIT_FORGE_H
+#define SIPSEAL_TESTS_UNIT_FORGE_H
+
+#include "sipseal/cms.h"
+
+struct forge {
+    const struct certificate *reader[4]; /* up to the first null */
+    const char *cipher;                  /* OpenSSL's name; null: AES-128-GCM */
+    const char *wrap;                    /* null: AES-128-WRAP */
+    const char *scheme;                  /* dotted object identifier of the key agreement; null: with the SHA-256 KDF */
+    const char *kdf_digest;              /* null: SHA256 */
+    bool by_key_id;                      /* readers are named by their subject key identifiers */
+    bool key_for_each;                   /* a KeyAgreeRecipientInfo for each reader */
+    bool compressed;                     /* the ephemeral key */
+    struct span ukm;                     /* user keying material; null `at`: none */
+    struct span originator_parameters;   /* of the ephemeral key's AlgorithmIdentifier */
+    struct span wrap_parameters;         /* of the key wrap's */
+    struct span auth_attributes;         /* the content of the SET; empty: none */
+    struct span unauth_attributes;
+    size_t nonce_len;         /* 0: 12 */
+    size_t tag_len;           /* 0: 16; the ICVlen that is written and the length of the mac */
+    bool icv_default;         /* ICVlen is left out */
+    bool wrong_content_key;   /* what is wrapped is not what sealed the content */
+    struct span content;
+};
+
+struct span forge_sealed(struct arena *arena, const struct forge *f);
+
+#endif
