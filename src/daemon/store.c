@@ -1,6 +1,7 @@
 /* sipseald-store: the archive and the replay memory. It has no key and knows no SIP (docs/architecture.md).
  *
  * It answers only what is durable. Everything that waits on its channel shares one commit. */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -244,6 +245,10 @@ static enum course wait_and_handle(struct store *s)
     int ready = poll(wait, 2, pending ? RETRY_MS : -1);
     enum course course = GO_ON;
     bool more;
+    if (ready < 0 && errno != EINTR) {
+        LOG(&s->log, LOG_LEVEL_ERROR, "cannot-wait", log_number("errno", errno));
+        return FAULT;
+    }
     if (wait[1].revents || (ready == 0 && pending))
         course = run_batch(s, &more);
     if (course == GO_ON && wait[0].revents)

@@ -1,5 +1,6 @@
 /* sipseald-vault: opens and verifies what is labelled for this server, one message at a time. It holds the sealing keys,
  * has no network, and opens neither files nor sockets once it is set up (docs/architecture.md). */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <time.h>
@@ -24,29 +25,6 @@ static int64_t monotonic_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* --- the archive's epoch --- */
-
-/* An epoch ends with its time even when no message comes that would end it: its key must not wait in memory. */
-static void watch_epoch(struct vault *v)
-{
-    bool live = v->sealer && archive_sealer_holds_key(v->sealer);
-    if (live && v->epoch_ends == 0)
-        v->epoch_ends = monotonic_ms() + ARCHIVE_EPOCH_SECONDS * INT64_C(1000);
-    else if (live && monotonic_ms() >= v->epoch_ends)
-        archive_sealer_end_epoch(v->sealer);
-    if (v->sealer && !archive_sealer_holds_key(v->sealer))
-        v->epoch_ends = 0;
-}
-
-/* Milliseconds to wait at most; -1: until something comes. */
-static int patience(const struct vault *v)
-{
-    if (v->epoch_ends == 0)
-        return -1;
-    int64_t left = v->epoch_ends - monotonic_ms();
-    return left > 0 ? (int)left + 1 : 0;
 }
 
 /* --- net --- */
@@ -160,12 +138,15 @@ static enum course wait_and_handle(struct vault *v)
 {
     struct pollfd wait[2] = {{.fd = IPC_CONTROL_FD, .events = POLLIN}, {.fd = v->net, .events = POLLIN}};
     enum course course = GO_ON;
-    poll(wait, 2, patience(v));
+    if (poll(wait, 2, vault_patience(v, monotonic_ms())) < 0 && errno != EINTR) {
+        LOG(&v->log, LOG_LEVEL_ERROR, "cannot-wait", log_number("errno", errno));
+        return FAULT;
+    }
     if (wait[0].revents)
         course = handle_control(v);
     else if (wait[1].revents)
         course = handle_net(v);
-    watch_epoch(v);
+    vault_watch_epoch(v, monotonic_ms());
     return course;
 }
 

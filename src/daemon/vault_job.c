@@ -56,3 +56,23 @@ void vault_examine(struct vault *v, uint64_t job, const struct ipc_examine *ask,
     v->answer.record = (struct span){0};
     arena_reset(&v->arena);
 }
+
+void vault_watch_epoch(struct vault *v, int64_t now_ms)
+{
+    bool live = v->sealer && archive_sealer_holds_key(v->sealer);
+    if (live && v->epoch_ends == 0) {
+        v->epoch_ends = now_ms + ARCHIVE_EPOCH_SECONDS * INT64_C(1000);
+    } else if (live && now_ms >= v->epoch_ends) {
+        archive_sealer_end_epoch(v->sealer);
+        live = false;
+    }
+    if (!live)
+        v->epoch_ends = 0;
+}
+
+int vault_patience(const struct vault *v, int64_t now_ms)
+{
+    if (v->epoch_ends == 0)
+        return -1;
+    return v->epoch_ends > now_ms ? (int)(v->epoch_ends - now_ms) : 0;
+}

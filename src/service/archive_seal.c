@@ -192,7 +192,7 @@ static enum rule describe(const struct message_outline *outline, const struct ve
         .proof = part->proof,
         .signature = part->signature,
     };
-    if (is_proven(part))
+    if (part->proof != PROOF_NONE)
         meta->signer = span_text(part->signer);
     for (size_t i = 0; i < disclosed->count; i++)
         meta->sealed |= part_of(verdict, &disclosed->part[i])->state == PART_OPENED;

@@ -1,9 +1,8 @@
 #include "test.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "memory_search.h"
 #include "pki.h"
 #include "service/archive.h"
 #include "sipseal/cms.h"
@@ -273,12 +272,20 @@ static void a_message_that_is_proven_only_in_part_is_not_called_proven(void **st
     assert_true(m.sealed); /* some of it */
 
     make_message(f);
-    f->verdict.part[0].state = PART_PLAIN;
+    f->verdict.part[0].state = PART_SIGNED;
+    f->verdict.part[0].proof = PROOF_NONE;
     f->verdict.part[0].signature = RULE_SIGNATURE_INVALID;
     m = seal_once(f).meta;
     assert_rule(m.signature, RULE_SIGNATURE_INVALID);
     assert_int_equal(m.signer.len, 0);
     assert_false(m.sealed);
+
+    f->verdict.part[0].proof = PROOF_CONTENT; /* who wrote it, not that it belongs to this message */
+    f->verdict.part[0].signature = RULE_CONTEXT_ABSENT;
+    m = seal_once(f).meta;
+    assert_rule(m.signature, RULE_CONTEXT_ABSENT);
+    assert_int_equal(m.proof, PROOF_CONTENT);
+    assert_span_text(m.signer, "sip:alice@home.example");
 }
 
 struct key {
@@ -387,54 +394,13 @@ static void an_epoch_ends_with_its_time_and_when_the_clock_goes_back(void **stat
     }
 }
 
-/* How often 32 bytes stand in the writable memory of this process. `masked` holds them with every bit inverted, so that
- * the search does not find itself. */
-static size_t count_in_memory(const uint8_t masked[32])
-{
-    enum { CHUNK = 1 << 20 };
-    const size_t most = (size_t)1 << 28; /* a sanitizer's shadow is larger, and holds no bytes of ours */
-    uint8_t *chunk = malloc(CHUNK), byte = (uint8_t)~masked[0];
-    FILE *maps = fopen("/proc/self/maps", "re");
-    int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-    char line[512], access[8];
-    unsigned long from, to;
-    size_t found = 0;
-    assert_true(chunk && maps && memory >= 0);
-    while (fgets(line, sizeof line, maps)) {
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, access) != 3 || access[1] != 'w' || to - from > most)
-            continue;
-        for (unsigned long at = from; at < to; at += CHUNK - 32) {
-            size_t want = to - at < CHUNK ? to - at : CHUNK;
-            ssize_t got = at <= (unsigned long)chunk && (unsigned long)chunk < at + want
-                              ? -1
-                              : pread(memory, chunk, want, (off_t)at);
-            for (ssize_t i = 0; i + 32 <= got; i++) {
-                const uint8_t *candidate = memchr(chunk + i, byte, (size_t)(got - 31 - i));
-                if (!candidate)
-                    break;
-                i = candidate - chunk;
-                size_t same = 0;
-                while (same < 32 && (candidate[same] ^ masked[same]) == 0xff)
-                    same++;
-                found += same == 32;
-            }
-            bytes_wipe(chunk, CHUNK);
-        }
-    }
-    fclose(maps);
-    close(memory);
-    free(chunk);
-    return found;
-}
-
-static void learn_key(struct fixture *f, const struct archive_record *r, uint8_t masked[32])
+static void learn_key(struct fixture *f, const struct archive_record *r, uint8_t masked[MEMORY_PATTERN])
 {
     struct span key;
     size_t mark = arena_mark(&f->arena);
     assert_rule(cms_open(&f->arena, r->epoch_key, &f->reader[0], &key), RULE_OK);
-    assert_int_equal(key.len, 32);
-    for (size_t i = 0; i < 32; i++)
-        masked[i] = (uint8_t)~key.at[i];
+    assert_int_equal(key.len, MEMORY_PATTERN);
+    memory_mask(masked, key.at);
     arena_rewind(&f->arena, mark);
 }
 
@@ -443,21 +409,21 @@ static void the_key_of_an_epoch_that_ended_is_gone_from_memory(void **state)
     struct fixture *f = *state;
     struct archive_sealer *s = new_sealer(f, READERS);
     struct archive_content content;
-    uint8_t masked[32];
+    uint8_t masked[MEMORY_PATTERN];
     for (int how = 0; how < 3; how++) {
         struct archive_record r = seal_at(f, s, PKI_NOW + 10 * how * ARCHIVE_EPOCH_SECONDS);
         learn_key(f, &r, masked);
-        assert_true(count_in_memory(masked) > 0); /* the search finds what is there */
+        assert_true(memory_count(getpid(), masked) > 0); /* the search finds what is there */
         if (how == 0)
             seal_at(f, s, PKI_NOW + ARCHIVE_EPOCH_SECONDS); /* the next epoch */
         else if (how == 1)
             archive_sealer_end_epoch(s);
         else
             archive_sealer_free(s);
-        assert_int_equal(count_in_memory(masked), 0);
+        assert_int_equal(memory_count(getpid(), masked), 0);
         /* Nor does a reader leave it behind. */
         assert_rule(archive_open(&r, &f->reader[1], &f->arena, &content), RULE_OK);
-        assert_int_equal(count_in_memory(masked), 0);
+        assert_int_equal(memory_count(getpid(), masked), 0);
     }
 }
 
