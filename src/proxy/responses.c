@@ -235,7 +235,12 @@ void response_arrived(struct proxy *p, const struct proxy_source *source, const 
         event_push(p, PROXY_EVENT_DROPPED, RULE_SIP_STRAY, m->status, m, source, 0);
         return;
     }
-    if (sip_transaction_response(p->transactions, p->now.monotonic, m, &id, &user) != SIP_ARRIVAL_RESPONSE) {
+    enum sip_arrival arrival = sip_transaction_response(p->transactions, p->now.monotonic, m, &id, &user);
+    if (arrival == SIP_ARRIVAL_RETRANSMISSION) {
+        p->counters.retransmissions++;
+        return;
+    }
+    if (arrival != SIP_ARRIVAL_RESPONSE) {
         event_push(p, PROXY_EVENT_DROPPED, RULE_SIP_STRAY, m->status, m, source, 0);
         return;
     }
