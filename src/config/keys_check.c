@@ -132,7 +132,7 @@ bool keys_check(const struct keys *keys, const struct config *config, int64_t no
     if (own && !names_the_server(own, config))
         tell(&c, KEYS_CERTIFICATE, 0, false,
              "the certificate names none of server.names; use one whose subjectAltName has a name of the server");
-    check_chain(&c, own);
+    check_chain(&c, c.ok ? own : NULL); /* a fault is said once */
     certificate_release(own);
     for (size_t i = 0; i < keys->reader_count; i++)
         certificate_release(check_certificate(&c, KEYS_READER, i, keys->reader[i]));

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -32,6 +33,14 @@ static bool take_control_channel(int control)
         return false;
     int nothing = open("/dev/null", O_RDONLY);
     return nothing >= 0 && dup2(nothing, STDIN_FILENO) == STDIN_FILENO && close_range(IPC_CONTROL_FD + 1, ~0U, 0) == 0;
+}
+
+/* Who holds keys may keep all of them from being swapped out, where that can still be allowed. */
+static void allow_locking(const struct child *c)
+{
+    const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    if (c->kind == CHILD_VAULT)
+        setrlimit(RLIMIT_MEMLOCK, &all);
 }
 
 static bool become(const struct account *account)
@@ -78,6 +87,7 @@ _Noreturn static void run_program(const struct child *c, const struct child_term
     char *arguments[PROCESS_ARGUMENTS + 1] = {(char *)(uintptr_t)programs[c->kind], name, level, NULL};
     allow_signals();
     fill_environment(variables);
+    allow_locking(c);
     if (!take_control_channel(control))
         LOG(terms->log, LOG_LEVEL_ERROR, "cannot-start", log_word("child", c->name),
             log_word("reason", "its descriptors cannot be arranged"));

@@ -46,6 +46,7 @@ static void stop_all(struct supervisor *s, int exit_status)
     if (s->state != SUPERVISOR_RUNS)
         return;
     s->state = SUPERVISOR_STOPS_NET;
+    s->stopping_since = now_ms();
     s->exit_status = exit_status;
     tell_to_stop(s, net_of(s), NET_STOP_LIMIT_MS);
 }
@@ -264,9 +265,11 @@ static void reap(struct supervisor *s)
         }
 }
 
-/* A second request to stop ends the waiting. */
+/* A second request to stop ends the waiting; not when it is the same one, sent to a process and to its group. */
 static void hasten(struct supervisor *s)
 {
+    if (now_ms() - s->stopping_since < HASTE_AFTER_MS)
+        return;
     for (size_t i = 0; i < s->child_count; i++)
         s->child[i].deadline = now_ms();
 }

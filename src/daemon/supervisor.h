@@ -7,10 +7,11 @@
 
 enum {
     SUPERVISOR_CHILDREN_MAX = CONFIG_VAULTS_MAX + 2,
-    READY_LIMIT_MS = 60000,  /* from start to IPC_READY */
-    NET_STOP_LIMIT_MS = 8000, /* from IPC_STOP to the end of net */
+    READY_LIMIT_MS = 60000,    /* from start to IPC_READY */
+    NET_STOP_LIMIT_MS = 8000,  /* from IPC_STOP to the end of net */
     REST_STOP_LIMIT_MS = 5000, /* and of the others */
-    EXIT_LIMIT_MS = 2000,    /* from the end of a control channel to the end of its process */
+    HASTE_AFTER_MS = 1000,     /* a second signal so long after the first ends the waiting */
+    EXIT_LIMIT_MS = 2000,      /* from the end of a control channel to the end of its process */
 };
 
 struct supervisor {
@@ -22,7 +23,7 @@ struct supervisor {
     size_t child_count;
     bool was_ready; /* all of them, once: later net does not wait for the others */
     enum { SUPERVISOR_RUNS, SUPERVISOR_STOPS_NET, SUPERVISOR_STOPS_REST, SUPERVISOR_DONE } state;
-    int64_t deadline; /* of stopping */
+    int64_t stopping_since;
     int exit_status;
     uint8_t *room; /* IPC_MESSAGE_MAX bytes for what children say */
 };
