@@ -78,10 +78,10 @@ EVP_PKEY *peer_key(const struct agreement *agreement, struct span point)
     return NULL;
 }
 
-/* The raw ECDH secret. The peer's key is not validated a second time, which would cost as much as the agreement itself: a
- * point is checked to be on the curve when it is decoded, in a certificate as in an object, and neither place takes the
- * point at infinity. On a curve of cofactor 1, such as P-256, every such point is in the group of prime order, so there
- * is no small subgroup to confine the secret to (SP 800-56A 5.6.2.3.4). */
+/* The raw ECDH secret. The peer's key is not validated a second time, which would cost as much as the agreement itself:
+ * a point is checked to be on the curve when it is decoded, in a certificate as in an object, and neither place takes
+ * the point at infinity. On a curve of cofactor 1, such as P-256, every such point is in the group of prime order, so
+ * there is no small subgroup to confine the secret to (SP 800-56A 5.6.2.3.4). */
 static bool agree(EVP_PKEY *own, EVP_PKEY *peer, uint8_t secret[SHARED_SECRET_MAX], size_t *len)
 {
     *len = SHARED_SECRET_MAX;

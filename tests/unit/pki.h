@@ -21,8 +21,8 @@ struct identity pki_issue(const struct identity *authority, const struct issue_t
 /* A trust store with this anchor. */
 struct trust *pki_trust(const struct identity *authority);
 
-/* A certificate that issue.h would not make: its subject and issuer are common names, its extensions stand in the syntax
- * of OpenSSL's x509v3_config(5), one in each string "name=value", null at the end. */
+/* A certificate that issue.h would not make: its subject and issuer are common names, its extensions stand in the
+ * syntax of OpenSSL's x509v3_config(5), one in each string "name=value", null at the end. */
 struct pki_odd {
     const char *subject;
     const char *const *extensions;

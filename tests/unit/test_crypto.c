@@ -53,13 +53,13 @@ static void aead_gives_the_known_answer(void **state)
     assert_true(hex_decode(SPAN("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308"), key, 32));
     assert_true(hex_decode(SPAN("cafebabefacedbaddecaf888"), nonce, 12));
     assert_true(hex_decode(SPAN("feedfacedeadbeeffeedfacedeadbeefabaddad2"), aad, 20));
-    assert_true(hex_decode(SPAN("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e24"
-                                "49a6b525b16aedf5aa0de657ba637b39"),
+    assert_true(hex_decode(SPAN("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf"
+                                "0e2449a6b525b16aedf5aa0de657ba637b39"),
                            plain, 60));
     assert_true(aead_seal(key, nonce, span_of(aad, 20), span_of(plain, 60), out));
     assert_hex(span_of(out, sizeof out),
-               "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838c5f61e63"
-               "93ba7a0abcc9f662"
+               "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+               "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
                "76fc6ece0f4e1768cddf8853bb2d551b");
 }
 
