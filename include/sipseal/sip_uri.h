@@ -80,8 +80,8 @@ struct sip_via {
     uint16_t rport; /* 0 when without value (RFC 3581) */
 };
 
-/* Reads one via-parm up to a comma or the end. When only its parameters are broken, `host` is set and `text` is empty:
- * a request can still be answered. */
+/* Reads one via-parm up to a comma or the end. When only its parameters are broken, transport, `host` and `port` are
+ * set and nothing else: a request can still be answered. */
 enum rule sip_via_take(struct cursor *c, struct sip_via *via);
 
 #endif

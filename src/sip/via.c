@@ -71,19 +71,31 @@ static bool take_params(struct cursor *c, struct sip_via *via)
     return found == LEX_NONE;
 }
 
-enum rule sip_via_take(struct cursor *c, struct sip_via *via)
+static bool take_via(struct cursor *c, struct sip_via *via)
 {
     *via = (struct sip_via){0};
     lex_space(c);
     const uint8_t *from = c->at;
     if (!take_protocol(c, via) || !take_sent_by(c, via) || !take_params(c, via))
-        return RULE_SIP_SYNTAX;
-    struct span text = span_trim(span_of(from, (size_t)(c->at - from)));
+        return false;
+    via->text = span_trim(span_of(from, (size_t)(c->at - from)));
     lex_space(c);
-    if (!cursor_done(c) && cursor_peek(c) != ',')
-        return RULE_SIP_SYNTAX;
-    via->text = text;
-    return RULE_OK;
+    return cursor_done(c) || cursor_peek(c) == ',';
+}
+
+enum rule sip_via_take(struct cursor *c, struct sip_via *via)
+{
+    if (take_via(c, via))
+        return RULE_OK;
+    /* What the parameters said before they broke is not to be relied on. */
+    *via = (struct sip_via){
+        .transport = via->transport,
+        .transport_text = via->transport_text,
+        .host = via->host,
+        .host_is_ipv6 = via->host_is_ipv6,
+        .port = via->port,
+    };
+    return RULE_SIP_SYNTAX;
 }
 
 static void write_source_params(struct writer *w, const struct sip_via *via, const struct sip_source *source)
