@@ -45,7 +45,7 @@ static void read_methods(struct yaml_value v, struct policy_rule *rule)
     for (size_t i = 0; i < count; i++)
         read_method(yaml_item(v, i), rule);
     if (yaml_given(v) && rule->method_count == 0 && yaml_faultless(v.file))
-        yaml_fault(v, "is empty; name the methods that the rule is for");
+        yaml_fault(v, "is empty; name methods, or remove the key for a rule about every method");
 }
 
 /* --- content --- */
@@ -123,7 +123,7 @@ static void read_rule(struct config_reader *r, struct yaml_value v)
     struct policy_rule rule = {.direction = POLICY_BOTH, .plain = POLICY_PLAIN_ALLOW, .mode = POLICY_MONITOR};
     struct yaml_map m = yaml_map_of(v);
     size_t before = r->file.fault_count + r->file.fault_more;
-    read_methods(yaml_key(&m, "methods", YAML_REQUIRED), &rule);
+    read_methods(yaml_key(&m, "methods", YAML_OPTIONAL), &rule);
     read_content(yaml_key(&m, "content", YAML_OPTIONAL), &rule);
     read_require(yaml_key(&m, "require", YAML_OPTIONAL), &rule);
     read_choices(&m, &rule);

@@ -255,9 +255,10 @@ static void policy_rules_are_checked_for_what_they_say(void **state)
 {
     (void)state;
     static const struct bad table[] = {
-        {SERVER OWN KEYS "policy: [{require: [view]}]\n", "c.yaml:4:10: policy[0].methods: is missing; add it\n"},
+        {SERVER OWN KEYS "policy: [5]\n", "c.yaml:4:10: policy[0]: must be a mapping and is a single value; write keys "
+                                          "with their values, as in {key: value}\n"},
         {SERVER OWN KEYS "policy: [{methods: [], require: [view]}]\n",
-         "c.yaml:4:20: policy[0].methods: is empty; name the methods that the rule is for\n"},
+         "c.yaml:4:20: policy[0].methods: is empty; name methods, or remove the key for a rule about every method\n"},
         {SERVER OWN KEYS "policy: [{methods: [message, CANCEL, \"A B\"], require: [view]}]\n",
          "c.yaml:4:21: policy[0].methods[0]: \"message\" is not a method; write it in capitals, as MESSAGE\n"
          "c.yaml:4:30: policy[0].methods[1]: no rule matches CANCEL, which belongs to an INVITE; write INVITE, or remove "
@@ -404,7 +405,7 @@ static const char full[] = "server:\n"
                            "policy:\n"
                            "  - {methods: [MESSAGE, X-NEW], content: [Text/*, \"*\"], require: [view, verify],\n"
                            "     direction: from-domain, plain: refuse, mode: enforce}\n"
-                           "  - {methods: [INVITE], plain: refuse}\n"
+                           "  - {plain: refuse}\n"
                            "archive: {path: archive.db, readers: [auditor.pem, /abs/second.pem]}\n"
                            "store: {path: /var/lib/replay.db}\n"
                            "limits: {message_bytes: 1300, idle_seconds: 2h}\n";
@@ -472,6 +473,7 @@ static void everything_that_is_written_is_read(void **state)
     assert_int_equal(rule[1].mode, POLICY_MONITOR);
     assert_int_equal(rule[1].direction, POLICY_BOTH);
     assert_int_equal(rule[1].require, 0);
+    assert_int_equal(rule[1].method_count, 0); /* every method */
     assert_string_equal(c->archive_path, "dir/archive.db");
     assert_int_equal(c->archive_reader_count, 2);
     assert_string_equal(c->archive_reader_path[0], "dir/auditor.pem");
