@@ -21,15 +21,6 @@ ARCHIVE_RULE = {"methods": ["MESSAGE"], "direction": "from-domain", "content": [
                 "require": ["view", "verify"], "plain": "refuse", "mode": "enforce"}
 
 
-def program(build, name):
-    """Where an executable is in a build folder, or in a folder of executables alone."""
-    for place in (f"src/cli/{name}", f"src/daemon/{name}", name):
-        path = os.path.join(build, place)
-        if os.path.exists(path):
-            return path
-    raise AssertionError(f"{name} is not built in {build}")
-
-
 def build_folder():
     return os.path.realpath(os.environ["SIPSEAL_BUILD"])
 
@@ -134,7 +125,8 @@ class Daemon:
         self.path = os.path.join(site.path, "proxy", name)
         os.makedirs(self.path, exist_ok=True)
         self.archive = os.path.join(self.path, "archive.db")
-        listen = [f"{transport}://{host}:0" for host in hosts for transport in ("udp", "tcp")]
+        shown = [f"[{host}]" if ":" in host else host for host in hosts]
+        listen = [f"{transport}://{host}:0" for host in shown for transport in ("udp", "tcp")]
         domain = name.split(".", 1)[1]
         configuration = {
             "server": {"names": [name], "listen": listen, "vaults": 2},
@@ -159,13 +151,13 @@ class Daemon:
         environment = {k: v for k, v in self.home.environment.items() if not k.startswith("XDG_")}
         self.process = Process([self.site.sipseald, "-c", self.file], self.name, environment)
         self.site.at_end(self.stop)
-        self.process.wait_for(r"event=ready\b")
+        self.process.wait_for(r"process=parent event=ready\b")
         return self
 
     def address(self, transport="tcp", host="127.0.0.1"):
         """Where it listens: it was told to take free ports, and says which."""
-        shown = re.escape(f"[{host}]" if ":" in host else host)
-        found = self.process.wait_for(rf"event=listening .*{transport}.*\b{shown}:(\d+)", limit=1)
+        expression = rf"event=listening transport={transport} address={re.escape(host)} port=(\d+)"
+        found = self.process.wait_for(expression, limit=1)
         return host, int(found[1])
 
     def uri(self, transport="tcp", host="127.0.0.1"):
@@ -188,8 +180,8 @@ class Daemon:
 class Site:
     def __init__(self, build=None):
         build = build or build_folder()
-        self.sipseal = program(build, "sipseal")
-        self.sipseald = program(build, "sipseald")
+        self.sipseal = os.path.join(build, "sipseal")
+        self.sipseald = os.path.join(build, "sipseald")
         self.path = tempfile.mkdtemp(prefix="site-")
         self.ca = os.path.join(self.path, "ca")
         self._homes = {}

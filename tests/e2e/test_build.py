@@ -9,7 +9,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
 from cases import case, need, run_cases  # noqa: E402
-from sites import build_folder, program as path  # noqa: E402
+from sites import build_folder  # noqa: E402
 
 SOURCE = os.environ["SIPSEAL_SOURCE"]
 
@@ -43,7 +43,7 @@ SANITIZERS = {"libasan", "libubsan"}
 def each_process_is_linked_with_what_it_needs_and_nothing_else():
     need("readelf", "binutils")
     for program, allowed in LIBRARIES.items():
-        listed = subprocess.run(["readelf", "-d", path(build_folder(), program)], stdout=subprocess.PIPE, text=True,
+        listed = subprocess.run(["readelf", "-d", os.path.join(build_folder(), program)], stdout=subprocess.PIPE, text=True,
                                 check=True)
         needed = {re.split(r"[.]", name)[0] for name in re.findall(r"\(NEEDED\).*\[(.*)\]", listed.stdout)}
         assert "libc" in needed, listed.stdout

@@ -61,7 +61,8 @@ class World:
                              server={"vaults": 1, "user": USER})
         user = pwd.getpwnam(USER)
         os.chown(self.daemon.path, user.pw_uid, user.pw_gid)
-        os.chmod(self.site.path, 0o711)
+        for folder in (self.site.path, os.path.dirname(self.site.path)):
+            os.chmod(folder, 0o711)
         self.daemon.start()
         draft = Draft(self.site.home(ALICE).party, [self.site.home(BOB).party, self.site.home(PROXY1).party],
                       text=CANARY)
