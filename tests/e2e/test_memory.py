@@ -18,6 +18,7 @@ from sites import ALICE, ARCHIVE_RULE, AUDITOR, BOB, PROXY1, Daemon, Site  # noq
 
 CANARY = "canary" + os.urandom(8).hex()
 USER = "nobody"
+SHADOW = 1 << 36  # a mapping this large is a sanitizer's own book-keeping, terabytes without data of the program
 
 
 def memory_holds(pid, *needles):
@@ -28,6 +29,8 @@ def memory_holds(pid, *needles):
     overlap = max(map(len, needles)) - 1
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for start, end in ((int(a, 16), int(b, 16)) for a, b in ranges):
+            if end - start > SHADOW:
+                continue
             position, tail = start, b""
             while position < end:
                 try:
