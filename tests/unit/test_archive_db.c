@@ -321,6 +321,36 @@ static void a_full_disk_keeps_nothing_of_a_transaction_and_everything_before_it(
                                                     "WHERE integrity_check <> 'ok'"), 0);
 }
 
+static void write_at(const char *path, off_t at, struct span bytes)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes.at, bytes.len, at), bytes.len);
+    assert_int_equal(close(fd), 0);
+}
+
+/* A damaged page: SQLite would give up one statement, and commit the others. */
+static void a_transaction_in_which_something_failed_keeps_nothing(void **state)
+{
+    enum { PAGE = 4096 };
+    struct archive_db *db = open_archive(state);
+    struct archive_record r = make_record(2, 1);
+    int64_t kept = keep(db, 1), id;
+    archive_db_close(db);
+    execute(archive_path(state), "PRAGMA wal_checkpoint(TRUNCATE)");
+    int64_t index = number_of(archive_path(state), "SELECT rootpage FROM sqlite_schema "
+                                                   "WHERE name = 'sqlite_autoindex_record_1'");
+    assert_true(index > 1);
+    write_at(archive_path(state), (index - 1) * PAGE, SPAN("no page of an index"));
+    db = open_archive(state);
+    assert_rule(archive_db_begin(db), RULE_OK);
+    assert_rule(archive_db_complete(db, kept, 200), RULE_OK);
+    assert_rule(archive_db_append(db, &r, &id), RULE_STORE_GONE);
+    assert_rule(archive_db_commit(db), RULE_STORE_GONE);
+    archive_db_close(db);
+    assert_int_equal(number_of(archive_path(state), "SELECT status FROM record"), 0);
+}
+
 static void an_archive_that_was_moved_away_takes_nothing_and_is_not_begun_anew(void **state)
 {
     struct archive_db *db = open_archive(state);
@@ -445,7 +475,9 @@ static void what_is_no_archive_of_this_version_is_refused_and_left_as_it_is(void
     archive_db_close(db);
     execute(path, "PRAGMA user_version = 2"); /* of a later sipseal */
     assert_refused(path, RULE_FILE_FORMAT);
-    execute(path, "PRAGMA user_version = 1; DROP TABLE record");
+    execute(path, "PRAGMA user_version = 1; PRAGMA application_id = 1"); /* of somebody else */
+    assert_refused(path, RULE_FILE_FORMAT);
+    execute(path, "PRAGMA application_id = 1397312577; DROP TABLE record");
     assert_refused(path, RULE_FILE_FORMAT);
 }
 
@@ -461,6 +493,26 @@ static void a_missing_file_is_made_only_for_writing(void **state)
     archive_db_close(db);
     assert_rule(archive_db_open(scratch_path(*state, "no/folder.db"), false, &db), RULE_FILE);
     assert_rule(archive_db_open(((struct scratch *)*state)->folder, false, &db), RULE_FILE);
+}
+
+/* docs/archive.md, Backup and retention. */
+static void a_backup_made_while_it_is_written_is_an_archive(void **state)
+{
+    struct archive_db *db = open_archive(state), *copy;
+    char sql[sizeof(struct scratch) + 32];
+    struct archive_record r = make_record(2, 1);
+    keep(db, 1);
+    assert_rule(archive_db_begin(db), RULE_OK);
+    append(db, &r);
+    snprintf(sql, sizeof sql, "VACUUM INTO '%s'", scratch_path(*state, "backup.db"));
+    execute(archive_path(state), sql);
+    assert_rule(archive_db_commit(db), RULE_OK);
+    archive_db_close(db);
+    for (int read_only = 1; read_only >= 0; read_only--) {
+        assert_rule(archive_db_open(scratch_path(*state, "backup.db"), read_only, &copy), RULE_OK);
+        assert_int_equal(count_records(copy), 1);
+        archive_db_close(copy);
+    }
 }
 
 static void nothing_in_the_file_runs(void **state)
@@ -540,12 +592,14 @@ int main(void)
         CASE(what_was_not_committed_is_not_there),
         CASE(a_reader_sees_what_is_committed_while_the_writer_writes),
         CASE(a_full_disk_keeps_nothing_of_a_transaction_and_everything_before_it),
+        CASE(a_transaction_in_which_something_failed_keeps_nothing),
         CASE(an_archive_that_was_moved_away_takes_nothing_and_is_not_begun_anew),
         CASE(an_archive_that_may_not_be_written_is_not_opened_for_writing),
         CASE(a_new_archive_is_for_its_owner_alone),
         CASE(a_path_is_only_a_path),
         CASE(what_is_no_archive_of_this_version_is_refused_and_left_as_it_is),
         CASE(a_missing_file_is_made_only_for_writing),
+        CASE(a_backup_made_while_it_is_written_is_an_archive),
         CASE(nothing_in_the_file_runs),
         CASE(a_row_that_makes_no_sense_is_a_fault_of_the_file),
         CASE(a_damaged_file_gives_a_rule_and_never_a_crash),

@@ -467,12 +467,20 @@ static void a_channel_before_the_setup_or_without_a_descriptor_ends_the_process(
     assert_int_equal(child_wait(&f->store), 1);
 }
 
+/* More than one batch, of what changes nothing. */
+static void tell_much(struct fixture *f)
+{
+    for (uint32_t i = 0; i < 270; i++)
+        complete(f, (struct question){.status = 480, .key = 1000 + i});
+}
+
 static void what_was_told_before_the_end_is_kept(void **state)
 {
     struct fixture *f = *state;
     start_well(f);
     int64_t id = asked(f, (struct question){.record = 1}).record_id;
     child_halt(&f->store);
+    tell_much(f);
     complete(f, (struct question){.status = 202, .record_id = id, .key = 9});
     child_tell_to_stop(&f->store);
     child_go_on(&f->store);
@@ -491,6 +499,7 @@ static void a_new_channel_replaces_the_old_one_whose_last_words_are_kept(void **
     start_well(f);
     int64_t id = asked(f, (struct question){.record = 1}).record_id;
     child_halt(&f->store);
+    tell_much(f);
     complete(f, (struct question){.status = 202, .record_id = id, .key = 9});
     child_give_channel(&f->store, IPC_CHANNEL_STORE); /* net died and was started again */
     ask(f, 5, (struct question){.key = 9});
