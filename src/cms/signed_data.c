@@ -77,8 +77,10 @@ static bool read_signer_id(struct cursor *c, struct signed_data *s)
  * serve as what identifies the signed message (protocol.md 2.1, "Replay"). */
 static enum rule read_signed_attributes(struct cursor *c, struct signed_data *s)
 {
-    if (!der_take_tag(c, DER_CONTEXT_CONSTRUCTED(0), &s->signed_attributes))
-        return RULE_CMS_STRUCTURE; /* protocol.md 2.4: required */
+    if (!der_next_is(c, DER_CONTEXT_CONSTRUCTED(0)))
+        return RULE_OK;
+    if (!der_take(c, &s->signed_attributes))
+        return RULE_CMS_STRUCTURE;
     if (!der_set_is_sorted(s->signed_attributes.content))
         return RULE_CMS_DER;
     return attributes_read(s->signed_attributes.content, &s->attributes);

@@ -13,7 +13,7 @@ struct signed_data {
     struct span issuer_and_serial; /* DER, or */
     struct span key_id;
     struct der_algorithm digest, signature_algorithm;
-    struct der signed_attributes;
+    struct der signed_attributes; /* `whole` is empty when absent; `attributes` has none then */
     struct attributes attributes;
     struct span signature;
 };
