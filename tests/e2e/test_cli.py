@@ -148,7 +148,7 @@ def a_revoked_certificate_is_in_the_list_and_refused_by_those_who_have_it():
     ca = os.path.join(s.path, "revoking-ca")
     home = s.home(ALICE)
     keys = os.path.join(home.path, "revoking")
-    common = ["--keys", keys]
+    common = ["--keys", keys, "--contacts", os.path.join(home.path, "no-contacts")]
     ask(home, "ca", "issue", "--init", "--ca", ca, "-o", keys, ALICE, BOB, status=DONE)
     message = home.sipseal("send", *common, "--dry-run", "--as", ALICE, BOB, "signed while it was valid")
     ask(home, "inspect", *common, "--as", BOB, "-", data=message, status=DONE)
@@ -215,7 +215,8 @@ def a_text_arrives_with_its_proven_sender_and_its_readers_over_tcp_and_ipv6():
         part = report["parts"][0]
         assert told["delivered"] and told["status"] == 200, told
         assert [r["name"] for r in told["readers"]] == [BOB, PROXY1], told
-        assert (part["proven"], part["identity"], part["text"]) == ("user", f"sip:{ALICE}", "Grüße\r\naus zwei Zeilen")
+        assert part["text"] == "Grüße\r\naus zwei Zeilen", part
+        assert (part["proven"], part["identity"]) == ("user", f"sip:{ALICE}"), part
         # Bob has no contact for the proxy: its certificate came along, and chains to what he trusts.
         assert [r["name"] for r in part["readers"]] == [BOB, PROXY1] and part["readers"][0]["self"], part
         assert report["body_sha256"] == told["body_sha256"] and part["content_sha256"] == told["content_sha256"]
@@ -241,7 +242,8 @@ def a_small_plain_message_goes_by_udp_and_is_shown_as_not_proven():
 def what_a_person_sees_names_the_sender_and_the_readers():
     s = site()
     ua = s.home(BOB).listen()
-    shown = ask(s.home(ALICE), "send", "--as", ALICE, "--proxy", ua.uri(), "--middle", PROXY1, BOB, "hello", status=DONE)
+    shown = ask(s.home(ALICE), "send", "--as", ALICE, "--proxy", ua.uri(), "--middle", PROXY1, BOB, "hello",
+                status=DONE)
     assert f"readable by {BOB} (recipient), {PROXY1} (middle), and nobody else" in shown and "delivered" in shown, shown
     ua.process.wait_for(rf"^from {ALICE}, proven by signature$")
     ua.process.wait_for(rf"^readable by {BOB} \(you\) and {PROXY1}, and nobody else$")
@@ -277,7 +279,8 @@ def nobody_at_the_other_end_is_exit_5():
     uris = [ua.uri(), ua.uri("udp")]
     ua.stop()
     for uri in uris:
-        ask(s.home(ALICE), "send", "--as", ALICE, "--proxy", uri, "--plain", BOB, "x", status=NETWORK, says="cannot be reached")
+        ask(s.home(ALICE), "send", "--as", ALICE, "--proxy", uri, "--plain", BOB, "x", status=NETWORK,
+            says="cannot be reached")
     silent = sip.Server(answer=lambda request: None)
     ask(s.home(ALICE), "send", "--as", ALICE, "--proxy", silent.uri(), "--timeout", "1", BOB, "x", status=NETWORK,
         says="no answer in time")
@@ -507,7 +510,7 @@ def help_and_version_are_there_for_every_command():
     for command in commands:
         options = re.findall(r"--([a-z-]+)", ask(home, *command.split(), "--help", status=DONE))
         for option in options:
-            assert f"Fl -{option}" in manual, f"sipseal {command} --{option} is not in sipseal(1)"
+            assert re.search(rf"Fl (\w , )?-{option}\b", manual), f"sipseal {command} --{option} is not in sipseal(1)"
 
 
 @case
