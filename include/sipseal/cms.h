@@ -17,7 +17,9 @@ enum {
 
 /* AuthEnvelopedData over `content`, for every reader; AES-128-GCM, a fresh key and nonce. One KeyAgreeRecipientInfo
  * with one ephemeral key holds all readers on the same curve (RFC 5753 7.2). `*der` is in the arena. Readers must
- * have been checked (trust_check, USE_SEAL) by the caller. */
+ * have been checked (trust_check, USE_SEAL) by the caller. RULE_CMS_STRUCTURE for no reader, or one that stands twice;
+ * RULE_CMS_LIMIT; RULE_CERT_KEY for a reader whose key is of a kind that cannot be sealed to (so far: all but P-256);
+ * RULE_NO_MEMORY, RULE_NO_RANDOM, RULE_CRYPTO_LIBRARY. */
 enum rule cms_seal(struct arena *arena, struct certificate *const *readers, size_t reader_count, struct span content,
                    struct span *der);
 
@@ -30,21 +32,28 @@ struct cms_readers {
     } reader[CMS_READERS_MAX];
     size_t count; /* encrypted keys: one for each KeyTransRecipientInfo and each RecipientEncryptedKey */
 };
+/* RULE_CMS_DER, RULE_CMS_STRUCTURE, RULE_CMS_TYPE (no AuthEnvelopedData over id-data), RULE_CMS_LIMIT;
+ * RULE_CMS_ALGORITHM for a recipient that is no reader who could be counted (a password, a kind that is not known). The
+ * algorithms of the others are judged by cms_open alone, for the reader that it opens for. */
 enum rule cms_readers_of(struct span der, struct cms_readers *out);
-/* Whether a reader entry names this certificate. */
+/* Whether a reader entry names this certificate, by issuer and serial number or by subject key identifier. */
 bool cms_reader_is(const struct cms_reader *reader, const struct certificate *certificate);
 /* Whether any entry does. */
 bool cms_readers_include(const struct cms_readers *readers, const struct certificate *certificate);
 
 /* Opens a sealed object. The RecipientInfo that names the identity is found before any private-key operation;
  * RULE_CMS_NOT_READER without one. `*content` is in the arena, and only after the tag was checked; on any failure the
- * arena holds no plaintext. RULE_CMS_OPEN when key or tag are wrong. */
+ * arena holds no plaintext. RULE_CMS_OPEN when key or tag are wrong. RULE_CMS_ALGORITHM, also decided before the
+ * private key is used, for what protocol.md 2.2 refuses: another cipher, a tag shorter than 16 bytes, a KDF with SHA-1,
+ * key transport (so far). Else as cms_readers_of. */
 enum rule cms_open(struct arena *arena, struct span der, const struct identity *self, struct span *content);
 
 /* --- signed --- */
 
 /* SignedData with the content inside, one signer, ECDSA P-256 with SHA-256; signed attributes content-type,
- * message-digest, signing-time, signingCertificateV2. Carries the signer's certificate and `others`. */
+ * message-digest, signing-time, signingCertificateV2. Carries the signer's certificate and `others`, each once.
+ * RULE_CMS_LIMIT for more than CERTIFICATES_IN_BAG_MAX of them, RULE_CERT_KEY for a key of another kind (so far),
+ * RULE_NO_MEMORY, RULE_CRYPTO_LIBRARY. */
 enum rule cms_sign(struct arena *arena, const struct identity *signer, struct certificate *const *others,
                    size_t other_count, struct span content, int64_t signing_time, struct span *der);
 
@@ -59,9 +68,12 @@ struct cms_signed {
 };
 
 /* Verifies over the exact bytes: exactly one signer, its certificate in the bag or known (`known`, may be null), the
- * digest, the signature; does not judge whom the certificate names nor whether it is trusted. `detached` is the
- * content of a SignedData without one; null otherwise. On failure nothing is to be released. The arena serves for
- * working memory. */
+ * digest, the signature; does not judge whom the certificate names nor whether it is trusted. `detached` is the content
+ * of a SignedData without one; null otherwise. On failure nothing is to be released. The arena serves for working
+ * memory. `cache` may be null. RULE_SIGNATURE_ABSENT (certificates only), _SIGNERS, _NO_CERTIFICATE, _INVALID;
+ * RULE_CMS_DER, also when the signed attributes are not in DER's order; RULE_CMS_STRUCTURE, also when the attributes
+ * that protocol.md 2.4 requires are absent; RULE_CMS_TYPE, _LIMIT, _ALGORITHM; those of certificate_parse for the
+ * signer's. */
 enum rule cms_verify(struct arena *arena, struct span der, const struct span *detached, struct trust *cache,
                      struct certificate *const *known, size_t known_count, struct cms_signed *out);
 void cms_signed_clear(struct cms_signed *s);

@@ -2,6 +2,7 @@
 
 #include <openssl/x509v3.h>
 
+#include "der_edit.h"
 #include "pki.h"
 
 struct fixture {
@@ -189,6 +190,16 @@ static void a_curve_given_by_its_parameters_is_refused(void **state)
     assert_rule(parse_odd(f, &(struct pki_odd){.subject = "e", .key = key, .authority = &f->authority}, &c),
                 RULE_CERT_KEY);
     EVP_PKEY_free(key);
+}
+
+/* One zero byte in place of the point. OpenSSL takes it for a key, and every secret agreed with it would be the same. */
+static void the_point_at_infinity_is_no_key(void **state)
+{
+    struct fixture *f = *state;
+    struct certificate *c;
+    struct span der = f->alice.certificate->der, zero = SPAN("\x03\x02\x00\x00");
+    assert_int_equal(der_at(der, "0.6.1").len, 2 + 66); /* the BIT STRING of the SubjectPublicKeyInfo */
+    assert_rule(certificate_parse(der_replace(&f->arena, der, "0.6.1", zero), &c), RULE_CERT_KEY);
 }
 
 static void every_truncation_of_a_certificate_is_refused(void **state)
@@ -522,6 +533,7 @@ int main(void)
         TEST(names_beyond_the_limit_are_not_looked_at),
         TEST(keys_of_the_kinds_of_the_profile_are_known_and_others_refused),
         TEST(a_curve_given_by_its_parameters_is_refused),
+        TEST(the_point_at_infinity_is_no_key),
         TEST(every_truncation_of_a_certificate_is_refused),
         TEST(no_flipped_bit_of_a_certificate_is_trusted),
         TEST(a_key_that_is_not_the_certificates_is_refused),
