@@ -6,7 +6,6 @@ PREFIX = /usr/local
 
 all: deps $(BUILD)/build.ninja
 	ninja -C $(BUILD)
-	@ln -sf src/cli/sipseal src/daemon/sipseald $(BUILD)/
 
 help:
 	@echo 'make          builds sipseald and sipseal in $(BUILD)/'
