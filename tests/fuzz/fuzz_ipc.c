@@ -1,0 +1,95 @@
+/* Messages between processes: each is refused, or read as exactly what its bytes say, so that writing it again gives the
+ * same bytes. */
+#include <stdlib.h>
+
+#include "ipc/ipc.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint8_t room[IPC_MESSAGE_MAX];
+
+static void again_setup(struct writer *w, uint16_t kind, struct cursor *c)
+{
+    struct span a, b;
+    struct ipc_vault_setup vault;
+    struct ipc_store_setup store;
+    struct ipc_net_setup net;
+    if (kind == IPC_SETUP_IDENTITY && ipc_read_identity(c, &a, &b) == RULE_OK)
+        ipc_write_identity(w, a, b);
+    else if (kind == IPC_SETUP_VAULT && ipc_read_vault_setup(c, &vault) == RULE_OK)
+        ipc_write_vault_setup(w, &vault);
+    else if (kind == IPC_SETUP_STORE && ipc_read_store_setup(c, &store) == RULE_OK)
+        ipc_write_store_setup(w, &store);
+    else if (kind == IPC_SETUP_NET && ipc_read_net_setup(c, &net) == RULE_OK)
+        ipc_write_net_setup(w, &net);
+    else if (kind <= IPC_SETUP_READER && kind != IPC_SETUP_IDENTITY && ipc_read_blob(c, &a) == RULE_OK)
+        ipc_write_blob(w, (enum ipc_kind)kind, a);
+}
+
+static void again_routing(struct writer *w, uint16_t kind, struct cursor *c)
+{
+    static struct policy policy;
+    struct hop hop;
+    struct route route;
+    if (kind == IPC_SETUP_LISTEN && ipc_read_listen(c, &hop) == RULE_OK)
+        ipc_write_listen(w, &hop);
+    else if (kind == IPC_SETUP_ROUTE && ipc_read_route(c, &route) == RULE_OK)
+        ipc_write_route(w, &route);
+    else if (kind == IPC_SETUP_POLICY && ipc_read_policy(c, &policy) == RULE_OK)
+        ipc_write_policy(w, &policy);
+}
+
+static void again_control(struct writer *w, uint16_t kind, struct cursor *c)
+{
+    uint32_t number;
+    enum rule rule;
+    if ((kind == IPC_CHANNEL_VAULT || kind == IPC_CHANNEL_STORE) && ipc_read_channel(c, &number) == RULE_OK)
+        ipc_write_channel(w, (enum ipc_kind)kind, number);
+    else if ((kind == IPC_STOP || kind == IPC_READY) && ipc_read_bare(c) == RULE_OK)
+        ipc_write_bare(w, (enum ipc_kind)kind);
+    else if (kind == IPC_FAILED && ipc_read_failed(c, &rule) == RULE_OK)
+        ipc_write_failed(w, rule);
+}
+
+static void again_job(struct writer *w, const struct ipc_header *header, struct cursor *c)
+{
+    static struct ipc_examined examined;
+    struct ipc_examine examine;
+    struct ipc_admit admit;
+    struct ipc_admitted admitted;
+    struct ipc_complete complete;
+    if (header->kind == IPC_EXAMINE && ipc_read_examine(c, &examine) == RULE_OK)
+        ipc_write_examine(w, header->job, &examine);
+    else if (header->kind == IPC_EXAMINED && ipc_read_examined(c, &examined) == RULE_OK)
+        ipc_write_examined(w, header->job, &examined);
+    else if (header->kind == IPC_ADMIT && ipc_read_admit(c, &admit) == RULE_OK)
+        ipc_write_admit(w, header->job, &admit);
+    else if (header->kind == IPC_ADMITTED && ipc_read_admitted(c, &admitted) == RULE_OK)
+        ipc_write_admitted(w, header->job, &admitted);
+    else if (header->kind == IPC_COMPLETE && ipc_read_complete(c, &complete) == RULE_OK)
+        ipc_write_complete(w, &complete);
+}
+
+/* The first byte chooses the kind, the others are the fields: a right header is not for a fuzzer to find. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct ipc_header header;
+    struct cursor fields;
+    struct writer w = writer_over(room, sizeof room);
+    if (size == 0 || size > IPC_MESSAGE_MAX - IPC_HEADER_LEN)
+        return 0;
+    struct writer datagram = writer_over(malloc(IPC_HEADER_LEN + size - 1), IPC_HEADER_LEN + size - 1);
+    uint16_t kind = (uint16_t)(data[0] % IPC_KIND_LAST + 1);
+    ipc_begin(&datagram, (enum ipc_kind)kind, kind >= IPC_EXAMINE && kind <= IPC_ADMITTED ? size : 0);
+    writer_put(&datagram, span_of(data + 1, size - 1));
+    if (!ipc_end(&datagram) || ipc_read_header(writer_span(&datagram), &header, &fields) != RULE_OK)
+        abort();
+    again_setup(&w, header.kind, &fields);
+    again_routing(&w, header.kind, &fields);
+    again_control(&w, header.kind, &fields);
+    again_job(&w, &header, &fields);
+    if (w.full || (w.len && !span_equal(writer_span(&w), writer_span(&datagram))))
+        abort();
+    free(datagram.at);
+    return 0;
+}
