@@ -108,18 +108,20 @@ def run(command, data=None, status=0, environment=None, limit=60, cwd=None):
 
 
 def children(pid):
-    """The processes below one: {pid: name of its executable}."""
+    """The processes below one: {pid: the words that each was started with}."""
     found = {}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
         try:
             with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as f:
-                name, rest = f.read().rsplit(")", 1)
+                state, parent = f.read().rsplit(")", 1)[1].split()[:2]
+            with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as f:
+                words = f.read().split("\0")[:-1]
         except OSError:
             continue
-        if int(rest.split()[1]) == pid and rest.split()[0] != "Z":
-            found[int(entry)] = name.split("(", 1)[1]
+        if int(parent) == pid and state != "Z":
+            found[int(entry)] = words
     return found
 
 

@@ -167,9 +167,9 @@ class Daemon:
     def children(self):
         """Its processes: {name: pid}, such as net, vault-1, store."""
         found = {}
-        for pid in children(self.process.pid):
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                found[f.read().split(b"\0")[1].decode()] = pid
+        for pid, words in children(self.process.pid).items():
+            if len(words) > 1:  # else it has only just begun, or has ended
+                found[words[1]] = pid
         return found
 
     def stop(self):
