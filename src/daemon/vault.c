@@ -1,5 +1,5 @@
-/* sipseald-vault: opens and verifies what is labelled for this server, one message at a time. It holds the sealing keys,
- * has no network, and opens neither files nor sockets once it is set up (docs/architecture.md). */
+/* sipseald-vault: opens and verifies what is labelled for this server, one message at a time. It holds the sealing
+ * keys, has no network, and opens neither files nor sockets once it is set up (docs/architecture.md). */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

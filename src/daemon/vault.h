@@ -31,8 +31,8 @@ struct vault {
 bool vault_open(struct vault *v);
 void vault_close(struct vault *v);
 
-/* Takes one message of the setup. RULE_IPC when it is none, or comes too late. After IPC_SETUP_VAULT the vault is ready,
- * and opens neither files nor sockets any more. */
+/* Takes one message of the setup. RULE_IPC when it is none, or comes too late. After IPC_SETUP_VAULT the vault is
+ * ready, and opens neither files nor sockets any more. */
 enum rule vault_set_up(struct vault *v, const struct ipc_header *header, struct cursor *fields);
 
 /* Examines one message and writes the answer to `w`, an empty writer over IPC_MESSAGE_MAX bytes. Whatever happens there

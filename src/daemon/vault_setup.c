@@ -64,7 +64,7 @@ static enum rule add_blob(struct vault *v, const struct ipc_header *header, stru
     return header->kind == IPC_SETUP_CRL ? trust_add_crl(v->trust, blob) : add_reader(v, blob);
 }
 
-/* Seals something to the readers, so that one to whom nothing can be sealed stops the start and not the first message. */
+/* Seals something to the readers: one to whom nothing can be sealed stops the start, and not the first message. */
 static enum rule prepare_archive(struct vault *v)
 {
     struct span sealed;

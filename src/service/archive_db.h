@@ -1,7 +1,7 @@
 /* The archive and the replay memory on disk (SQLite): no SIP, no keys.
  *
- * Opening and reading give RULE_FILE (cannot be read or written), RULE_FILE_FORMAT (not such a file, of another version,
- * or damaged) and RULE_NO_MEMORY. Writing gives RULE_STORE_GONE whatever the cause: the disk is full, read-only or
+ * Opening and reading give RULE_FILE (cannot be read or written), RULE_FILE_FORMAT (not such a file, of another
+ * version, or damaged) and RULE_NO_MEMORY. Writing gives RULE_STORE_GONE whatever the cause: the disk is full, read-only or
  * gone, or the file was moved away; nothing of the transaction is then kept, and a later `begin` tries again. */
 #ifndef SIPSEAL_SERVICE_ARCHIVE_DB_H
 #define SIPSEAL_SERVICE_ARCHIVE_DB_H
@@ -35,8 +35,8 @@ struct archive_row {
 };
 /* Calls `visit` for each record with an id above `after`, oldest first; spans live only during the call. Stops when it
  * returns false. */
-enum rule archive_db_each(struct archive_db *db, int64_t after, bool (*visit)(void *context, const struct archive_row *row),
-                          void *context);
+enum rule archive_db_each(struct archive_db *db, int64_t after,
+                          bool (*visit)(void *context, const struct archive_row *row), void *context);
 /* RULE_ARCHIVE_NO_RECORD when there is none with this id. Its bytes are copied to the arena. */
 enum rule archive_db_find(struct archive_db *db, int64_t id, struct arena *arena, struct archive_row *row);
 

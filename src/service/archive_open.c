@@ -6,7 +6,8 @@ static bool read_payload(struct span payload, struct archive_content *content)
 {
     struct cursor c = cursor_over(payload);
     uint8_t version, count;
-    if (!cursor_u8(&c, &version) || version != ARCHIVE_PAYLOAD_VERSION || !cursor_u8(&c, &count) || count > VERDICT_PARTS_MAX)
+    if (!cursor_u8(&c, &version) || version != ARCHIVE_PAYLOAD_VERSION || !cursor_u8(&c, &count) ||
+        count > VERDICT_PARTS_MAX)
         return false;
     for (content->count = 0; content->count < count; content->count++) {
         struct archive_object *o = &content->object[content->count];

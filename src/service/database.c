@@ -39,8 +39,8 @@ static char *plain_path(const char *path)
     return plain;
 }
 
-/* Makes an empty file that only its owner may read. A file that is there keeps its mode, and is not even opened: closing
- * it would drop SQLite's locks on it (POSIX advisory locks belong to the process). */
+/* Makes an empty file that only its owner may read. A file that is there keeps its mode, and is not even opened:
+ * closing it would drop SQLite's locks on it (POSIX advisory locks belong to the process). */
 static enum rule make_file(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -122,7 +122,7 @@ static void without_its_file_nothing_is_called_unspent(void **state)
 {
     struct replay_db *db = open_replay(state);
     bool spent = false;
-    char away[PATH_MAX];
+    char away[sizeof(struct scratch)];
     snprintf(away, sizeof away, "%s", scratch_path(*state, "away.db"));
     assert_int_equal(rename(scratch_path(*state, "replay.db"), away), 0);
     assert_rule(replay_db_begin(db), RULE_STORE_GONE);

@@ -312,7 +312,8 @@ static void once_it_is_set_up_it_opens_nothing(void **state)
     assert_rule(answer->verdict.part[0].signature, RULE_OK);
     struct archive_record r = record_in(answer);
     assert_archived(f, &r);
-    assert_int_equal(prlimit(f->vault.pid, RLIMIT_NOFILE, &limit, NULL), 0); /* a sanitizer looks for leaks at the end */
+    /* A sanitizer looks for leaks at the end. */
+    assert_int_equal(prlimit(f->vault.pid, RLIMIT_NOFILE, &limit, NULL), 0);
     assert_int_equal(child_stop(&f->vault), 0);
 }
 
