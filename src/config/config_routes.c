@@ -40,6 +40,19 @@ static void read_registrar(struct yaml_value v, struct route *route)
     yaml_map_end(&m);
 }
 
+/* From which kinds of address a request can leave over a transport. */
+static struct endpoint_kinds kinds_of(const struct config *c, enum sip_transport transport)
+{
+    struct endpoint_kinds kinds = {false, false};
+    for (size_t i = 0; i < c->listen_count; i++) {
+        if (c->listen[i].transport != transport)
+            continue;
+        kinds.ipv4 = kinds.ipv4 || c->listen[i].address.ss_family == AF_INET;
+        kinds.ipv6 = kinds.ipv6 || c->listen[i].address.ss_family == AF_INET6;
+    }
+    return kinds;
+}
+
 static void read_next(struct config_reader *r, struct yaml_value v, struct route *route)
 {
     struct endpoint_next next;
@@ -50,7 +63,7 @@ static void read_next(struct config_reader *r, struct yaml_value v, struct route
     route->next_uri = span_text(text);
     const char *problem = endpoint_read_next(text, &next);
     if (!problem)
-        problem = endpoint_resolve(&next, r->look_outside, &route->next);
+        problem = endpoint_resolve(&next, kinds_of(r->config, next.transport), r->look_outside, &route->next);
     if (problem)
         yaml_fault(v, "\"%s\" %s", text, problem);
 }
@@ -65,21 +78,18 @@ static bool same_address(const struct hop *a, const struct hop *b)
 static void check_next(struct config_reader *r, struct yaml_value v, const struct route *route)
 {
     const struct config *c = r->config;
-    bool served = false;
+    bool ipv6 = route->next.address.ss_family == AF_INET6;
+    struct endpoint_kinds kinds = kinds_of(c, route->next.transport);
     if (route->next.address_len == 0 || c->listen_count == 0)
         return;
-    for (size_t i = 0; i < c->listen_count; i++) {
+    for (size_t i = 0; i < c->listen_count; i++)
         if (same_address(&c->listen[i], &route->next)) {
             yaml_fault(v, "leads back to this server, which listens there; name the next server");
             return;
         }
-        served = served || (c->listen[i].transport == route->next.transport &&
-                            c->listen[i].address.ss_family == route->next.address.ss_family);
-    }
-    if (!served)
+    if (ipv6 ? !kinds.ipv6 : !kinds.ipv4)
         yaml_fault(v, "no entry of server.listen has its transport and kind of address (%s over %s); add one",
-                   sip_transport_name(route->next.transport),
-                   route->next.address.ss_family == AF_INET6 ? "IPv6" : "IPv4");
+                   sip_transport_name(route->next.transport), ipv6 ? "IPv6" : "IPv4");
 }
 
 static void check_is_new(struct config_reader *r, struct yaml_value v, struct span domain)

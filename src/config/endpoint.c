@@ -200,26 +200,37 @@ const char *endpoint_read_next(const char *text, struct endpoint_next *next)
     return read_next_params(&uri, next);
 }
 
-static const char *ask_resolver(const struct endpoint_next *next, struct hop *hop)
+static bool is_of_kind(const struct addrinfo *answer, struct endpoint_kinds kinds)
+{
+    return (answer->ai_family == AF_INET && kinds.ipv4) || (answer->ai_family == AF_INET6 && kinds.ipv6);
+}
+
+static const char *ask_resolver(const struct endpoint_next *next, struct endpoint_kinds kinds, struct hop *hop)
 {
     char service[PORT_TEXT_MAX];
-    struct addrinfo hints = {.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo hints = {.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     snprintf(service, sizeof service, "%u", next->port);
     if (getaddrinfo(next->host, service, &hints, &found) != 0)
         return "names a host that has no address now; write its address, or see that its name can be resolved";
-    memcpy(&hop->address, found->ai_addr, found->ai_addrlen);
-    hop->address_len = found->ai_addrlen;
+    const struct addrinfo *chosen = found;
+    while (chosen && !is_of_kind(chosen, kinds))
+        chosen = chosen->ai_next;
+    if (!chosen)
+        chosen = found;
+    memcpy(&hop->address, chosen->ai_addr, chosen->ai_addrlen);
+    hop->address_len = chosen->ai_addrlen;
     freeaddrinfo(found);
     return NULL;
 }
 
-const char *endpoint_resolve(const struct endpoint_next *next, bool ask, struct hop *hop)
+const char *endpoint_resolve(const struct endpoint_next *next, struct endpoint_kinds kinds, bool ask,
+                             struct hop *hop)
 {
     *hop = (struct hop){.transport = next->transport};
     if ((is_ipv4(next->host) || strchr(next->host, ':')) && numeric_address(next->host, next->port, hop))
         return NULL;
-    return ask ? ask_resolver(next, hop) : NULL;
+    return ask ? ask_resolver(next, kinds, hop) : NULL;
 }
 
 /* --- host names --- */

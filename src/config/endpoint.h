@@ -22,9 +22,13 @@ struct endpoint_next {
 };
 const char *endpoint_read_next(const char *text, struct endpoint_next *next);
 
-/* Its address: a number as it stands, a name by asking the system's resolver, whose first answer counts. Names are asked
- * for only where `ask`. */
-const char *endpoint_resolve(const struct endpoint_next *next, bool ask, struct hop *hop);
+/* Its address: a number as it stands, a name by asking the system's resolver. Of its answers the first counts that is of
+ * a kind from which one can send, else the first. Names are asked for only where `ask`. */
+struct endpoint_kinds {
+    bool ipv4, ipv6;
+};
+const char *endpoint_resolve(const struct endpoint_next *next, struct endpoint_kinds kinds, bool ask,
+                             struct hop *hop);
 
 /* A host name (RFC 1123 2.1) or an address, as it may stand as the host of a SIP URI; IPv6 in brackets. */
 bool endpoint_is_host(struct span text);

@@ -17,6 +17,7 @@ from processes import Process, children, run, until  # noqa: E402
 
 BUILD = os.path.realpath(os.environ["SIPSEAL_BUILD"])
 SIPSEALD = os.path.join(BUILD, "sipseald")
+SOURCE = os.environ.get("SIPSEAL_SOURCE") or os.path.join(os.path.dirname(os.path.realpath(__file__)), "../..")
 FOLDER = tempfile.mkdtemp(prefix="sipseal-parent-")
 AS_ROOT = os.geteuid() == 0
 NAMES = ["net", "store", "vault-1", "vault-2"]
@@ -252,6 +253,31 @@ def what_is_no_fault_is_a_warning():
     status, output, errors = check(configuration([("keys.trust", "stranger/ca.pem")]))
     assert (status, output) == (0, "configuration is valid\n"), errors
     assert len(errors) == 1 and "does not chain to a trusted authority" in errors[0] and "(a warning)" in errors[0]
+
+
+@case
+def a_next_hop_is_found_by_its_name():
+    assert check(configuration([("routes", [{"domain": "*", "next": "sip:localhost:5999;transport=tcp"}])]))[0] == 0
+    assert_fault([("routes", [{"domain": "*", "next": "sip:no-such-host.invalid"}])],
+                 r'routes\[0\]\.next: "sip:no-such-host\.invalid" names a host that has no address now; .*')
+
+
+@case
+def the_manual_names_every_key():
+    with open(os.path.join(SOURCE, "man/sipseald.conf.5"), encoding="utf-8") as f:
+        page = f.read()
+    described = set(re.findall(r"^\.(?:It Ic|Ss) (\w+)", page, re.M))
+    known = set()
+    bad = {"plugh-plugh-plugh": 1}
+    changes = [("plugh-plugh-plugh", 1), ("routes", [{"registrar": bad} | bad]), ("policy", [bad])] + [
+        (section, bad) for section in ("server", "keys", "archive", "store", "limits")]
+    for change in changes:
+        for line in check(configuration([change]))[2]:
+            listed = re.search(r"plugh: is not a known key; known here are (.*)", line)
+            known |= set(listed[1].split(", ")) if listed else set()
+    assert "idle_seconds" in known and "transactions" in known, known
+    assert known - {"allow"} == described, known ^ described
+    assert "allow" in page
 
 
 # --- sockets ---
