@@ -100,13 +100,14 @@ const struct command command_archive_list = {
 struct showing {
     struct cli *cli;
     struct keyring keyring; /* as of when the message was received */
+    struct keyring present;
     struct arena arena;
     struct party reader;
     struct identity identity;
     bool has_identity;
     struct archive_row row;
     struct archive_content content;
-    bool unverified;
+    bool unverified, revoked_since;
     json_t *json_objects;
 };
 
@@ -138,6 +139,8 @@ static enum exit_code find_reader(struct showing *s)
     if (as && !party_parse(span_text(as), &s->reader))
         return cli_fail(EXIT_USAGE, "%s is no name; give one like auditor@home.example", as);
     code = keyring_open_as_of(s->cli, s->row.record.meta.received, &s->keyring);
+    if (code == EXIT_DONE)
+        code = keyring_open(s->cli, &s->present);
     if (code != EXIT_DONE)
         return code;
     code = as ? keyring_identity(&s->keyring, &s->reader, &s->identity)
@@ -221,6 +224,21 @@ static void show_inspection(struct showing *s, const struct message_context *con
         inspect_print_parts(&r);
 }
 
+/* What was valid then may have been revoked since: that does not undo the record, but a reader wants to know. */
+static void note_revoked(struct showing *s, const struct inspection *inspection)
+{
+    char name[PARTY_NAME_MAX];
+    for (size_t i = 0; i < inspection->count; i++) {
+        const struct proof *proof = &inspection->part[i].proof;
+        if (!inspection->part[i].is_signed || !proof->signer ||
+            trust_check(s->present.trust, proof->signer, proof->bag, proof->bag_count, USE_SIGN, cli_now()) !=
+                RULE_CERT_REVOKED)
+            continue;
+        s->revoked_since = true;
+        cli_note(s->cli, "the certificate of %s has been revoked since", keyring_shown_name(proof->signer, name));
+    }
+}
+
 static enum exit_code show_object(struct showing *s, const struct archive_object *object)
 {
     struct mime_entity entity;
@@ -242,6 +260,7 @@ static enum exit_code show_object(struct showing *s, const struct archive_object
     if (!inspect_body(&entity, &terms, &s->arena, &inspection))
         return cli_fail(EXIT_REFUSED, "%s; close something and try again", rule_sentence(RULE_NO_MEMORY));
     show_inspection(s, &context, &inspection);
+    note_revoked(s, &inspection);
     s->unverified |= inspection_judge(&inspection) != INSPECTION_FINE;
     inspection_clear(&inspection);
     return EXIT_DONE;
@@ -259,6 +278,7 @@ static enum exit_code show_record(struct showing *s)
     if (s->cli->json) {
         json_t *out = json_meta(&s->row);
         json_object_set_new(out, "verified", json_boolean(!s->unverified));
+        json_object_set_new(out, "revoked_since", json_boolean(s->revoked_since));
         json_object_set_new(out, "objects", s->json_objects);
         cli_print_json(out);
     }
@@ -290,6 +310,8 @@ static enum exit_code run_show(struct cli *cli)
         identity_clear(&s.identity);
     if (s.keyring.trust)
         keyring_close(&s.keyring);
+    if (s.present.trust)
+        keyring_close(&s.present);
     arena_close(&s.arena);
     return code;
 }

@@ -194,7 +194,8 @@ enum exit_code revoked_write(struct authority *a, struct revoked *r, uint32_t da
     char path[PATH_MAX];
     struct span der;
     r->number++;
-    enum rule rule = issue_crl(&a->arena, &a->identity, r->serial, r->count, r->number, now - CA_BACKDATE,
+    /* Not backdated as certificates are: what was signed before the list was made is not judged by it. */
+    enum rule rule = issue_crl(&a->arena, &a->identity, r->serial, r->count, r->number, now,
                                now + (int64_t)days * CA_DAY, &der);
     if (rule != RULE_OK)
         return fail_rule(rule);

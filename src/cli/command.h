@@ -80,7 +80,7 @@ json_t *cli_json_time(int64_t seconds);
 int64_t cli_now(void);
 uint64_t cli_now_ms(void);
 
-/* No core files, no reading of this process's memory by others of the same user. */
+/* No core files, no reading of this process's memory by others of the same user; what reports held is wiped. */
 void cli_protect_memory(void);
 
 #endif

@@ -248,7 +248,8 @@ static void drain(struct listening *l)
     while (agent_next(l->agent, &event)) {
         bool ours = event.id == l->register_id && l->register_id != 0 && !event.is_server;
         if (event.kind == AGENT_SEND) {
-            if (!net_send(l->loop, event.flow, event.bytes, cli_now_ms()))
+            uint64_t flow = event.port ? net_flow_at_port(l->loop, event.flow, event.port) : event.flow;
+            if (!net_send(l->loop, flow, event.bytes, cli_now_ms()))
                 agent_send_failed(l->agent, &event);
         } else if (event.kind == AGENT_FINAL && ours) {
             registration_reply(l, event.response);

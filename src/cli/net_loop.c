@@ -251,6 +251,16 @@ bool net_local(const struct net_loop *loop, uint64_t flow, struct net_place *loc
     return true;
 }
 
+uint64_t net_flow_at_port(struct net_loop *loop, uint64_t flow, uint16_t port)
+{
+    const struct net_peer *peer = find_peer(loop, flow);
+    if (!peer)
+        return flow;
+    struct net_place place = peer->place;
+    net_set_port(&place, port);
+    return remember_peer(loop, peer->socket, &place);
+}
+
 static bool send_datagram(struct net_loop *loop, const struct net_peer *peer, struct span bytes)
 {
     const struct net_socket *s = &loop->socket[peer->socket];

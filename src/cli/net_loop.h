@@ -33,6 +33,9 @@ bool net_open(struct net_loop *loop, const struct net_place *place, uint64_t now
 /* One's own address at a flow that net_open gave: for Via. */
 bool net_local(const struct net_loop *loop, uint64_t flow, struct net_place *local);
 
+/* The flow to another port of the same host, over the same UDP socket; the flow itself when it is none of UDP or gone. */
+uint64_t net_flow_at_port(struct net_loop *loop, uint64_t flow, uint16_t port);
+
 /* False when the flow is gone or failed. */
 bool net_send(struct net_loop *loop, uint64_t flow, struct span bytes, uint64_t now_ms);
 

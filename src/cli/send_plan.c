@@ -165,6 +165,14 @@ static enum exit_code find_content(struct send_plan *plan, struct file_bytes *fi
     return EXIT_DONE;
 }
 
+/* Other users see the command line of a process: the text goes from it as soon as it was read. */
+static void hide_text(const struct send_plan *plan)
+{
+    const struct arguments *a = &plan->cli->arguments;
+    if (a->operand_count > 1)
+        bytes_wipe((void *)(uintptr_t)a->operand[1], strlen(a->operand[1]));
+}
+
 /* text/ types get CRLF line ends before they are signed (protocol.md 2.4); everything else stays as it is. */
 static enum exit_code read_content(struct send_plan *plan)
 {
@@ -179,6 +187,7 @@ static enum exit_code read_content(struct send_plan *plan)
     else
         writer_put(&w, text);
     file_clear(&file);
+    hide_text(plan);
     plan->content = writer_span(&w);
     if (w.full)
         return fail_memory();

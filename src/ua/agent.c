@@ -5,7 +5,7 @@
 #include "sipseal/random.h"
 #include "ua/compose.h"
 
-enum { RESPONSE_MAX = 64 * 1024 };
+enum { RESPONSE_MAX = 64 * 1024, SIP_PORT_DEFAULT = 5060 };
 
 struct agent {
     struct agent_settings settings;
@@ -19,6 +19,7 @@ struct agent {
     uint8_t stateless[RESPONSE_MAX]; /* a response that no transaction keeps */
     size_t stateless_len;
     uint64_t stateless_flow;
+    uint16_t stateless_port;
     uint8_t room[RESPONSE_MAX];
 };
 
@@ -88,11 +89,20 @@ static void respond(struct agent *a, const struct agent_input *input, uint64_t i
         sip_server_respond(a->transactions, input->now_ms, id, a->incoming.status, writer_span(&w));
 }
 
+/* The port that a response over UDP goes to when it is not the source port; else 0. */
+static uint16_t response_port(const struct agent *a, const struct agent_input *input)
+{
+    const struct sip_via *via = &a->message.via;
+    uint16_t port = via->port ? via->port : SIP_PORT_DEFAULT;
+    return input->reliable || via->has_rport || port == input->source.port ? 0 : port;
+}
+
 static void respond_stateless(struct agent *a, const struct agent_input *input)
 {
     struct writer w = writer_over(a->stateless, sizeof a->stateless);
     a->stateless_len = write_response(a, input, &w) ? w.len : 0;
     a->stateless_flow = input->flow;
+    a->stateless_port = response_port(a, input);
 }
 
 static void decide(struct agent *a, const struct agent_input *input, bool merged)
@@ -113,8 +123,9 @@ static void decide(struct agent *a, const struct agent_input *input, bool merged
 static void receive_request(struct agent *a, const struct agent_input *input)
 {
     uint64_t id;
+    void *port = (void *)(uintptr_t)response_port(a, input); /* remembered with the transaction */
     enum sip_arrival arrival = sip_transaction_request(a->transactions, input->now_ms, input->flow, input->reliable,
-                                                       &a->message, NULL, &id);
+                                                       &a->message, port, &id);
     switch (arrival) {
     case SIP_ARRIVAL_NEW:
     case SIP_ARRIVAL_MERGED:
@@ -215,6 +226,7 @@ static bool take_stateless(struct agent *a, struct agent_event *event)
         .flow = a->stateless_flow,
         .bytes = span_of(a->stateless, a->stateless_len),
         .is_server = true,
+        .port = a->stateless_port,
     };
     a->stateless_len = 0;
     return true;
@@ -228,6 +240,7 @@ static bool translate(const struct sip_event *from, struct agent_event *event)
     case SIP_EVENT_SEND:
         event->kind = AGENT_SEND;
         event->bytes = from->bytes;
+        event->port = from->is_server ? (uint16_t)(uintptr_t)from->user : 0;
         return true;
     case SIP_EVENT_TIMEOUT:
     case SIP_EVENT_FLOW_FAILED:

@@ -61,6 +61,8 @@ struct agent_event {
     struct span bytes;
     uint64_t id;
     bool is_server; /* AGENT_SEND: of a server transaction, or a stateless response */
+    uint16_t port;  /* AGENT_SEND: not 0 when a response over UDP goes to another port of the same host than the one
+                       that the request came from: the client did not ask for rport (RFC 3261 18.2.2, RFC 3581 4) */
     const struct sip_message *response; /* until the next call of agent_receive */
     enum rule rule;
 };

@@ -9,6 +9,8 @@ import signal
 import stat
 import subprocess
 import sys
+import time
+from datetime import datetime
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
@@ -17,7 +19,7 @@ import openssl  # noqa: E402
 import sip  # noqa: E402
 from cases import case, run_cases  # noqa: E402
 from processes import run, until  # noqa: E402
-from sites import ALICE, BOB, PROXY1, Site  # noqa: E402
+from sites import ALICE, ARCHIVE_RULE, AUDITOR, BOB, PROXY1, Daemon, Site  # noqa: E402
 
 DONE, REFUSED, USAGE, UNREADABLE, UNVERIFIED, NETWORK = range(6)
 
@@ -485,6 +487,35 @@ def a_wrong_command_line_is_exit_2_and_says_what_to_do():
                   ["archive", "show", "--archive", "x"], ["archive", "show", "--archive", "x", "--as", ALICE, "one"],
                   ["contact", "add"], ["contact", "show", "no name"]):
         ask(home, *words, status=USAGE)
+
+
+@case
+def an_archived_message_stays_proven_when_its_signer_is_revoked_later():
+    s = Site()
+    try:
+        auditor, alice = s.home(AUDITOR), s.home(ALICE).knows(BOB, PROXY1)
+        ua = s.home(BOB).listen()
+        daemon = Daemon(s, PROXY1, next_hop=ua.uri(), policy=[ARCHIVE_RULE], readers=[AUDITOR]).start()
+        alice.send(daemon.uri(), BOB, "for the record", "--middle", PROXY1)
+        show = ["archive", "show", "--json", "--archive", daemon.archive, "--as", AUDITOR, "1"]
+        told = as_json(ask(auditor, *show, status=DONE))[0]
+        assert told["verified"] and not told["revoked_since"] and told["signer"] == f"sip:{ALICE}", told
+        assert [part["kind"] for part in told["objects"][0]] == ["signed", "content"], told
+        assert told["objects"][0][1]["text"] == "for the record", told
+        by_files = ["--key", auditor.party.key, "--cert", auditor.party.certificate, "1"]
+        shown = ask(auditor, "archive", "show", "--archive", daemon.archive, *by_files, status=DONE)
+        assert f"from {ALICE}, proven by signature" in shown and "for the record" in shown, shown
+        # The list is made after the message, so it cannot be asked about the time of the message.
+        received = datetime.fromisoformat(told["received"].replace("Z", "+00:00")).timestamp()
+        until(lambda: time.time() > received + 1, "another second")
+        auditor.revoke(alice.party.certificate)
+        told = as_json(ask(auditor, *show, status=DONE))[0]
+        assert told["verified"] and told["revoked_since"], told
+        for home in (alice, s.home(BOB), s.home(PROXY1)):
+            ask(home, *show[:-2], home.name, "1", status=UNREADABLE, says="only the archive's readers")
+        ask(auditor, *show[:-1], "2", status=REFUSED, says="archive list")
+    finally:
+        s.stop()
 
 
 @case

@@ -17,6 +17,7 @@ struct desk {
     uint8_t answer[16 * 1024]; /* the last response that was sent */
     size_t answer_len;
     unsigned sent;
+    uint16_t port; /* that it was to go to, where it is another than the request came from */
     uint64_t now_ms;
 };
 
@@ -58,6 +59,7 @@ static void drain(struct desk *d)
         assert_true(event.bytes.len <= sizeof d->answer);
         memcpy(d->answer, event.bytes.at, event.bytes.len);
         d->answer_len = event.bytes.len;
+        d->port = event.port;
         d->sent++;
     }
 }
@@ -300,6 +302,35 @@ static void broken_bytes_never_crash_it_and_are_answered_when_they_can_be(void *
     assert_int_equal(receive(d, scene_replace(&d->scene, message, "Content-Length: ", "Content-Length: 1")), 400);
 }
 
+/* RFC 3261 18.2.2, RFC 3581 4. */
+static void an_answer_over_udp_goes_to_the_port_of_the_via_unless_rport_was_asked_for(void **state)
+{
+    struct desk *d = *state;
+    static const struct {
+        const char *via;
+        uint16_t port;
+    } cases[] = {
+        {"UDP h:7000;branch=z9hG4bKa", 7000},
+        {"UDP h;branch=z9hG4bKb", 0},           /* 5060, which is where it came from */
+        {"UDP h:7000;rport;branch=z9hG4bKc", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "SIP/2.0/%s", cases[i].via);
+        struct span request = request_of(d, "OPTIONS", "sip:" BOB, "");
+        size_t at = span_find_span(request, SPAN("SIP/2.0/TCP")), end = at;
+        while (request.at[end] != '\r')
+            end++;
+        char old[256];
+        snprintf(old, sizeof old, "%.*s", (int)(end - at), (const char *)request.at + at);
+        request = scene_replace(&d->scene, request, old, text);
+        for (int again = 0; again < 2; again++) { /* a retransmitted response goes there, too */
+            assert_int_equal(receive_by(d, request, false, SCENE_NOW), 200);
+            assert_int_equal(d->port, cases[i].port);
+        }
+    }
+}
+
 /* --- one's own requests --- */
 
 static void ones_own_request_ends_with_its_answer_or_with_a_reason(void **state)
@@ -407,6 +438,7 @@ int main(void)
         desk_test(methods_have_their_answers),
         desk_test(a_request_for_somebody_else_or_with_an_unknown_extension_is_refused),
         desk_test(broken_bytes_never_crash_it_and_are_answered_when_they_can_be),
+        desk_test(an_answer_over_udp_goes_to_the_port_of_the_via_unless_rport_was_asked_for),
         desk_test(ones_own_request_ends_with_its_answer_or_with_a_reason),
         desk_test(an_inspection_shows_each_reader_what_it_can_know_and_no_more),
         desk_test(an_inspection_tells_a_signature_that_fails_and_content_without_one),
