@@ -48,10 +48,11 @@ bool read_host(struct yaml_value v, struct span *host)
     return true;
 }
 
-/* A path; relative ones are relative to the folder of the configuration. */
+/* A path; relative ones are relative to the folder of the configuration, those that begin with ~/ to the home of who
+ * started this program. */
 static bool read_path(struct config_reader *r, struct yaml_value v, const char **path)
 {
-    const char *text;
+    const char *text, *folder = r->folder;
     char whole[PATH_MAX];
     if (!yaml_text(v, PATH_MAX - 1, &text))
         return false;
@@ -59,7 +60,15 @@ static bool read_path(struct config_reader *r, struct yaml_value v, const char *
         *path = text;
         return true;
     }
-    int n = snprintf(whole, sizeof whole, "%s/%s", r->folder, text);
+    if (strncmp(text, "~/", 2) == 0) {
+        folder = getenv("HOME");
+        text += 2;
+    }
+    if (!folder || !*folder) {
+        yaml_fault(v, "there is no home folder; write the whole path, or set HOME");
+        return false;
+    }
+    int n = snprintf(whole, sizeof whole, "%s/%s", folder, text);
     if (n < 0 || (size_t)n >= sizeof whole) {
         yaml_fault(v, "the path is too long; use a shorter one");
         return false;

@@ -504,6 +504,25 @@ static bool holds(const char *block, const char *host)
     return inside;
 }
 
+static void a_path_may_begin_with_the_home_folder(void **state)
+{
+    (void)state;
+    const char *text = SERVER ROUTES "keys: {certificate: ~/c.pem, private_key: ~/k/k.pem, trust: ~x/ca}\n";
+    char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
+    assert_int_equal(setenv("HOME", "/home/alice", 1), 0);
+    struct config *c = good(text);
+    assert_string_equal(c->certificate_path, "/home/alice/c.pem");
+    assert_string_equal(c->private_key_path, "/home/alice/k/k.pem");
+    assert_string_equal(c->trust_path, "dir/~x/ca");
+    config_free(c);
+    assert_int_equal(unsetenv("HOME"), 0);
+    assert_errors(SERVER ROUTES "store: {path: ~/s.db}\n",
+                  "c.yaml:3:15: store.path: there is no home folder; write the whole path, or set HOME\n");
+    if (home)
+        setenv("HOME", home, 1);
+    free(home);
+}
+
 static void a_block_holds_the_addresses_under_its_prefix(void **state)
 {
     (void)state;
@@ -569,6 +588,7 @@ int main(void)
         cmocka_unit_test(a_value_cannot_forge_a_line_of_its_own),
         cmocka_unit_test(the_smallest_configuration_has_sane_defaults),
         cmocka_unit_test(everything_that_is_written_is_read),
+        cmocka_unit_test(a_path_may_begin_with_the_home_folder),
         cmocka_unit_test(a_block_holds_the_addresses_under_its_prefix),
         cmocka_unit_test(damaged_files_are_refused_or_read),
     };
