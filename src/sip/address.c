@@ -28,8 +28,8 @@ static bool take_bracketed(struct cursor *c, struct sip_address *address)
     return sip_uri_parse(address->uri, &uri) == RULE_OK;
 }
 
-/* addr-spec without brackets: a semicolon begins header parameters, a comma the next address, and a question mark must
- * not be there (RFC 3261 20, RFC 4475 3.1.2.13). */
+/* addr-spec without brackets: a semicolon begins header parameters, a comma the next address, and a question mark,
+ * which must not be there, is left for the caller to stumble over (RFC 3261 20, RFC 4475 3.1.2.13). */
 static bool take_bare(struct cursor *c, struct sip_address *address)
 {
     struct sip_uri uri;
@@ -37,7 +37,7 @@ static bool take_bare(struct cursor *c, struct sip_address *address)
     while (c->at < c->end && *c->at != ';' && *c->at != ',' && *c->at != '?' && !lex_is(*c->at, LEX_SPACE))
         c->at++;
     address->uri = span_of(from, (size_t)(c->at - from));
-    return cursor_peek(c) != '?' && sip_uri_parse(address->uri, &uri) == RULE_OK;
+    return sip_uri_parse(address->uri, &uri) == RULE_OK;
 }
 
 static bool take_uri(struct cursor *c, struct sip_address *address)

@@ -34,8 +34,8 @@ static bool same_user(struct span a, struct span b)
 bool sip_same_aor(struct span uri_a, struct span uri_b)
 {
     struct sip_uri a, b;
-    return parse_sip(uri_a, &a) && parse_sip(uri_b, &b) && a.host_is_ipv6 == b.host_is_ipv6 &&
-           span_equal_nocase(a.host, b.host) && same_user(a.user, b.user);
+    return parse_sip(uri_a, &a) && parse_sip(uri_b, &b) && span_equal_nocase(a.host, b.host) &&
+           same_user(a.user, b.user);
 }
 
 bool sip_uri_in_domain(struct span uri, struct span domain)

@@ -576,6 +576,7 @@ static void a_stale_id_does_nothing(void **state)
     uint64_t old = start_client(t, 0, true);
     sip_transaction_abandon(t, old);
     assert_string_equal(drain(t), "end ");
+    assert_false(sip_transaction_set_user(t, old, t)); /* the slot is free */
     uint64_t fresh = start_client(t, 0, true); /* the same slot */
     assert_int_equal((uint32_t)old, (uint32_t)fresh);
     assert_int_not_equal(old, fresh);
@@ -743,6 +744,29 @@ static void a_closed_flow_ends_its_own_transactions_only(void **state)
     sip_transactions_free(t);
 }
 
+/* Flows share buckets; each ends alone all the same. */
+static void flows_do_not_end_one_another(void **state)
+{
+    (void)state;
+    enum { FLOWS = 16 };
+    struct sip_transactions *t = open_with((struct sip_transaction_settings){.count_max = FLOWS});
+    struct sip_client client = usual_client(true);
+    char branch[32];
+    uint64_t id;
+    for (uint64_t i = 0; i < FLOWS; i++) {
+        snprintf(branch, sizeof branch, "z9hG4bK-%d", (int)i);
+        client.branch = span_text(branch);
+        client.flow = i * i * 7919;
+        assert_rule(sip_client_start(t, 0, &client, &id), RULE_OK);
+    }
+    drain(t);
+    for (uint64_t i = 0; i < FLOWS; i++) {
+        sip_transactions_flow_failed(t, i * i * 7919);
+        assert_string_equal(drain(t), "failed end ");
+    }
+    sip_transactions_free(t);
+}
+
 /* Random steps on many transactions at once: the tables, queues and lists stay sound under the sanitizers, and all that
  * began has ended in the end. */
 static void many_transactions_live_and_die_in_any_order(void **state)
@@ -851,6 +875,7 @@ int main(void)
         cmocka_unit_test(time_never_goes_back),
         cmocka_unit_test(timers_may_be_set),
         cmocka_unit_test(a_closed_flow_ends_its_own_transactions_only),
+        cmocka_unit_test(flows_do_not_end_one_another),
         cmocka_unit_test(many_transactions_live_and_die_in_any_order),
         cmocka_unit_test(the_digest_is_siphash),
     };

@@ -78,6 +78,25 @@ static void uris_that_are_well_formed_are_read(void **state)
             fail_msg("%s", good[i]);
 }
 
+/* RFC 1035 2.3.4 */
+static void labels_and_names_of_hosts_are_bounded(void **state)
+{
+    (void)state;
+    char text[400] = "sip:", label[65];
+    struct sip_uri uri;
+    memset(label, 'a', sizeof label);
+    for (size_t len = 62; len < 66; len++) {
+        snprintf(text, sizeof text, "sip:%.*s.example", (int)len, label);
+        assert_rule(uri_of(text, &uri), len <= 63 ? RULE_OK : RULE_SIP_URI);
+    }
+    for (size_t len = 254; len < 258; len++) {
+        for (size_t i = 0; i < len; i++)
+            text[4 + i] = i % 50 == 49 && i + 1 < len ? '.' : 'a';
+        text[4 + len] = '\0';
+        assert_rule(uri_of(text, &uri), len <= 255 ? RULE_OK : RULE_SIP_URI);
+    }
+}
+
 static void uris_that_are_broken_are_refused(void **state)
 {
     (void)state;
@@ -584,6 +603,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_uri_is_taken_apart),
         cmocka_unit_test(uris_that_are_well_formed_are_read),
+        cmocka_unit_test(labels_and_names_of_hosts_are_bounded),
         cmocka_unit_test(uris_that_are_broken_are_refused),
         cmocka_unit_test(ipv6_references_are_read),
         cmocka_unit_test(transports_have_names),
