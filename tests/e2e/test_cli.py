@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -351,6 +352,39 @@ def other_requests_have_their_answers():
     with sip.Client(ua.address) as client:
         answer = client.ask(b"MESSAGE sip:x SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKx\r\nContent-Length: x\r\n\r\n")
         assert answer is None or answer.status == 400
+    ua.stop()
+
+
+@case
+def a_crowd_noise_and_slow_senders_keep_no_message_away():
+    s = site()
+    ua = s.home(BOB).listen("--json")
+    crowd = []
+    for number in range(300):  # more than it holds open
+        crowd.append(socket.create_connection(ua.address))
+        crowd[-1].sendall((b"", b"MESSAGE sip:bob@far.example SIP/2.0\r\nVia: ", os.urandom(200))[number % 3])
+    assert s.home(ALICE).send(ua.uri(), BOB, "through the crowd")["delivered"]
+    messages = [draft(s.home(ALICE), text=f"number {number}") for number in range(5)]
+    with sip.Client(ua.address) as slow:
+        for byte in messages[0]:
+            slow.send(bytes([byte]))
+        assert slow.final().status == 200
+        slow.send(b"\r\n\r\n" + b"".join(messages[1:]))  # a keep-alive and four messages at once
+        assert [slow.final().status for _ in messages[1:]] == [200] * 4
+    noise = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for number in range(500):
+        noise.sendto(os.urandom(number % 1400), ua.address)
+        noise.sendto(messages[0][:number * 7 % len(messages[0])], ua.address)
+    with sip.Client(ua.address) as endless:
+        try:
+            endless.send(b"A" * 300000)
+            assert endless.receive() is None
+        except OSError:
+            pass  # closed while it was still sending
+    assert s.home(ALICE).send(ua.uri(), BOB, "after all that")["delivered"]
+    for one in [noise, *crowd]:
+        one.close()
+    assert not [line for line in ua.process.errors if "Sanitizer" in line or "runtime error" in line]
     ua.stop()
 
 
