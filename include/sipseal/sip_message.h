@@ -112,7 +112,8 @@ enum sip_framing {
  * answered: see sip_message_answerable. */
 enum rule sip_message_parse(struct span bytes, enum sip_framing framing, struct sip_message *m);
 
-/* Whether enough was read (a request with topmost Via, From, To, Call-ID and CSeq) to send a response to it. */
+/* Whether enough was read (a request with topmost Via, From, To, Call-ID and CSeq) to send a response to it. Never for
+ * an ACK. */
 bool sip_message_answerable(const struct sip_message *m);
 
 /* The next header with `id` after `from` (start with null); null when there is none. */
@@ -124,7 +125,7 @@ size_t sip_header_count(const struct sip_message *m, enum sip_header_id id);
 
 /* Reads header fields alone, without a start line and with or without a closing empty line: a message/sipfrag
  * (RFC 3420) without its start line, or MIME headers. Spans point into `bytes`; `*rest` (may be null) is what follows
- * the empty line. */
+ * the empty line. RULE_SIP_SYNTAX, RULE_SIP_HEADERS past `max`, RULE_SIP_HEADER_TWICE as in a message. */
 enum rule sip_headers_parse(struct span bytes, struct sip_header *headers, size_t max, size_t *count,
                             struct span *rest);
 
@@ -167,7 +168,9 @@ enum sip_frame { SIP_FRAME_MORE, SIP_FRAME_MESSAGE, SIP_FRAME_KEEPALIVE, SIP_FRA
 
 /* Looks for one message at the start of what a stream has brought. SIP_FRAME_MESSAGE: `*len` bytes are one message.
  * SIP_FRAME_KEEPALIVE: `*len` bytes of CRLF to pass over (RFC 5626 3.5.1; `*pong` when a double CRLF asks for an
- * answer). SIP_FRAME_BROKEN: the stream cannot be read on, for `*why`; `*len` bytes hold what may still be answered.
+ * answer; one CRLF alone is SIP_FRAME_MORE, since it may be half of a ping). SIP_FRAME_BROKEN: the stream cannot be read
+ * on, for `*why`; `*len` bytes, read as SIP_DATAGRAM, hold what may still be answered. A message that is wrong in itself
+ * does not break a stream as long as its end is certain.
  * `scanned` remembers between calls how far the search has come; it begins at 0 for each message. */
 enum sip_frame sip_stream_frame(struct span buffered, size_t message_max, size_t *scanned, size_t *len, bool *pong,
                                 enum rule *why);

@@ -1,4 +1,4 @@
-/* Any bytes as a URI, an address, a Via. What is found lies where it was found, and what is written reads as the same. */
+/* Any bytes as a URI, an address, a Via. What is found lies where it was found; what is written reads as the same. */
 #include <stdlib.h>
 
 #include "sipseal/sip_response.h"
