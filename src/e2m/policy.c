@@ -100,7 +100,8 @@ static struct finding ask_rule(const struct policy_rule *rule, const struct verd
     struct finding worst = nothing;
     if (part->state == PART_PLAIN)
         return rule->plain == POLICY_PLAIN_REFUSE ? (struct finding){RANK_UNSIGNED, RULE_POLICY_PLAIN} : nothing;
-    if (rule->require & LABEL_VIEW && is_unknown(part))
+    /* What was opened and is unreadable is so for its signature, which ask_label judges. */
+    if (rule->require & LABEL_VIEW && is_unknown(part) && part->state != PART_OPENED)
         note(&worst, (struct finding){RANK_VIEW, RULE_POLICY_VIEW});
     if (rule->require & LABEL_VERIFY)
         note(&worst, need_signature(part, RULE_POLICY_VERIFY));

@@ -65,6 +65,12 @@ def der(certificate):
     return run([PROGRAM, "x509", "-in", certificate, "-outform", "DER"])
 
 
+def serial(certificate):
+    """The serial number, without leading zeros."""
+    told = run([PROGRAM, "x509", "-in", certificate, "-noout", "-serial"]).decode()
+    return bytes.fromhex(told.strip().split("=")[1])
+
+
 def sign(content, certificate, key, digest="sha256", options=()):
     """SignedData with the content in it, DER."""
     return run([PROGRAM, "cms", "-sign", "-binary", "-nodetach", "-nosmimecap", "-md", digest, "-outform", "DER",

@@ -271,11 +271,13 @@ def a_flipped_bit_in_the_tag_is_496():
 @case
 def a_flipped_bit_in_an_encrypted_key_is_496():
     w = world()
-    draft = w.draft(readers=None)
+    draft = w.draft()
     body = draft.sealed()
-    # The proxy's own encrypted key: the second RecipientEncryptedKey, just before the EncryptedContentInfo.
-    index = body.index(bytes.fromhex("06092a864886f70d010701")) - 8
-    w.refused(draft.message(flip(body, index)), "policy.view")
+    # The proxy's own encrypted key, an OCTET STRING, follows the serial number of its certificate.
+    serial = openssl.serial(w.proxy1.certificate)
+    index = body.index(serial) + len(serial)
+    assert body[index:index + 2] == b"\x04\x18"
+    w.refused(draft.message(flip(body, index + 10)), "policy.view")
 
 
 # --- signatures ---

@@ -41,6 +41,8 @@ static part opened_stale = {.state = PART_OPENED, .signature = RULE_DATE_STALE, 
 static part opened_sealed_again = {.state = PART_OPENED, .signature = RULE_SEALED_FOR, ASKED_BOTH, TEXT};
 static part opened_other_message = {.state = PART_OPENED, .signature = RULE_CONTEXT_MISMATCH, ASKED_BOTH, TEXT};
 static part opened_broken_signature = {.state = PART_OPENED, .signature = RULE_CMS_DER, ASKED_BOTH};
+static part opened_unreadable = {.state = PART_OPENED, .signature = RULE_SIGNATURE_INVALID, ASKED_BOTH};
+static part opened_algorithm = {.state = PART_OPENED, .signature = RULE_CMS_ALGORITHM, ASKED_BOTH};
 static part opened_no_copy = {.state = PART_OPENED, .signature = RULE_CONTEXT_ABSENT,
                               .proof = PROOF_CONTENT, ASKED_BOTH,
                               TEXT, .label = RULE_LABEL_UNSIGNED};
@@ -224,6 +226,10 @@ static const struct row rows[] = {
      .wanted = RULE_CONTEXT_ABSENT, .status = 403},
     {"closed, forged around, verify", .rules = {&verify}, .parts = {&closed_forged},
      .wanted = RULE_SIGNATURE_INVALID, .status = 403},
+    {"opened, its signature hides the content", .rules = {&archive}, .parts = {&opened_unreadable},
+     .wanted = RULE_SIGNATURE_INVALID, .status = 403},
+    {"opened, with a refused algorithm inside", .rules = {&archive}, .parts = {&opened_algorithm},
+     .wanted = RULE_CMS_ALGORITHM, .status = 415},
     {"signed, unreadable, view", .rules = {&view}, .parts = {&signed_unreadable},
      .wanted = RULE_POLICY_VIEW, .status = 496},
     {"signed, unreadable, verify of another type", .rules = {&archive}, .parts = {&signed_unreadable},
