@@ -83,12 +83,17 @@ def seal(content, readers, cipher="aes-128-gcm", kdf="sha256"):
     return run([PROGRAM, "cms", "-encrypt", "-binary", f"-{cipher}", "-outform", "DER", *named], content)
 
 
-def opened(body, certificate, key):
-    """What `openssl cms -decrypt` gets out of a body; None when it cannot."""
-    # Without a reader's entry for the certificate it fails; never let it try the other entries.
+def attempt(body, certificate, key):
+    """What `openssl cms -decrypt` gets out of a body, or None when it cannot; and its words. The certificate is given so
+    that only the entry for it is tried."""
     result = run([PROGRAM, "cms", "-decrypt", "-binary", "-inform", "DER", "-recip", certificate, "-inkey", key],
                  body, status=None)
-    return result.stdout if result.returncode == 0 else None
+    return result.stdout if result.returncode == 0 else None, result.stderr.decode()
+
+
+def opened(body, certificate, key):
+    """What `openssl cms -decrypt` gets out of a body; None when it cannot."""
+    return attempt(body, certificate, key)[0]
 
 
 def verified(body, anchors):
