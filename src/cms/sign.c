@@ -63,8 +63,9 @@ static enum rule sign_hash(EVP_PKEY *key, const uint8_t hash[SHA256_LEN], uint8_
 {
     *len = SIGNATURE_MAX;
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    /* Without memory OpenSSL 3.0 reports success and a length of -1. */
     bool ok = context && EVP_PKEY_sign_init(context) > 0 &&
-              EVP_PKEY_sign(context, signature, len, hash, SHA256_LEN) > 0;
+              EVP_PKEY_sign(context, signature, len, hash, SHA256_LEN) > 0 && *len <= SIGNATURE_MAX;
     EVP_PKEY_CTX_free(context);
     return ok ? RULE_OK : crypto_refused(RULE_CRYPTO_LIBRARY);
 }
