@@ -259,7 +259,8 @@ static void check_archive(struct config_reader *r)
             return;
     if (yaml_faultless(&r->file))
         yaml_fault(r->archive,
-                   "no rule of the policy requires view, so nothing would be archived; add one, or remove this section");
+                   "no rule of the policy requires view, so nothing would be archived; add one, or remove this "
+                   "section");
 }
 
 /* --- limits --- */

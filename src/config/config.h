@@ -91,14 +91,15 @@ struct config {
     const char *store_path; /* replay memory; default: sipseald.db in the folder of the configuration */
     struct limits limits;
 
-    /* What is no fault and yet worth a word ("file:line:column: key: problem; what to do"): a certificate that expires. */
+    /* What is no fault and yet worth a word, as "file:line:column: key: problem; what to do": a certificate that
+     * expires. */
     const char *warning[CONFIG_WARNINGS_MAX];
     size_t warning_count;
 };
 
 /* Reads and checks the file; the caller frees `*config`. On failure `error` (CONFIG_ERRORS_MAX bytes hold them all) has
- * every line to show, as many as fit, and nothing is to be freed. Also checks that what it names exists, can be read and
- * fits together. RULE_FILE, RULE_CONFIG, RULE_NO_MEMORY. */
+ * every line to show, as many as fit, and nothing is to be freed. Also checks that what it names exists, can be read
+ * and fits together. RULE_FILE, RULE_CONFIG, RULE_NO_MEMORY. */
 enum rule config_read(const char *path, struct config **config, char *error, size_t error_len);
 /* The same from bytes, without a look at anything outside of them: no files, no names resolved. */
 enum rule config_parse(const char *path, struct span text, struct config **config, char *error, size_t error_len);

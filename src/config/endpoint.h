@@ -22,8 +22,8 @@ struct endpoint_next {
 };
 const char *endpoint_read_next(const char *text, struct endpoint_next *next);
 
-/* Its address: a number as it stands, a name by asking the system's resolver. Of its answers the first counts that is of
- * a kind from which one can send, else the first. Names are asked for only where `ask`. */
+/* Its address: a number as it stands, a name by asking the system's resolver. Of its answers the first counts that is
+ * of a kind from which one can send, else the first. Names are asked for only where `ask`. */
 struct endpoint_kinds {
     bool ipv4, ipv6;
 };

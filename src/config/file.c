@@ -26,8 +26,8 @@ static bool is_for_its_owner_alone(const struct stat *st, const char *path, char
         return false;
     }
     if (st->st_uid != 0 && st->st_uid != geteuid()) {
-        snprintf(problem, FILE_PROBLEM_MAX, "%s belongs to another user; give it to root or to the user of this process",
-                 path);
+        snprintf(problem, FILE_PROBLEM_MAX,
+                 "%s belongs to another user; give it to root or to the user of this process", path);
         return false;
     }
     return true;

@@ -3,11 +3,12 @@
  *     time=2026-11-23T13:00:00.123Z level=warning process=net event=refused rule=signature.date call_id="c1 ua1"
  *
  * A line is made of typed fields, never of a format string, and goes out in a single write of at most LOG_LINE_MAX
- * bytes, so that lines of several processes never mix. Values that come from outside are quoted where they are not plain,
- * control bytes and bytes above ASCII are escaped, and what is longer than LOG_VALUE_MAX is cut (it then ends in "...").
+ * bytes, so that lines of several processes never mix. Values that come from outside are quoted where they are not
+ * plain, control bytes and bytes above ASCII are escaped, and what is longer than LOG_VALUE_MAX is cut (it then ends in
+ * "...").
  * Nothing of a body, no key and no credential is ever given to it: name what happened, to which message, by which rule.
  *
- *     LOG(log, LOG_LEVEL_WARNING, "refused", log_rule(rule), log_text("call_id", m->call_id), log_number("status", 403));
+ *     LOG(log, LOG_LEVEL_WARNING, "refused", log_rule(rule), log_text("call_id", m->call_id));
  */
 #ifndef SIPSEAL_DAEMON_LOG_H
 #define SIPSEAL_DAEMON_LOG_H

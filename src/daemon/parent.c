@@ -30,8 +30,8 @@ static bool may_run_as_this_user(const struct config *config, const char *path)
     if (geteuid() != 0 || config->user.len)
         return true;
     fprintf(stderr,
-            "%s:1:1: server.user: is missing, and this is root; name the user that the processes are to run as (or root "
-            "itself, if that is really meant)\n",
+            "%s:1:1: server.user: is missing, and this is root; name the user that the processes are to run as (or "
+            "root itself, if that is really meant)\n",
             path);
     return false;
 }

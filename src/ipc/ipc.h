@@ -174,8 +174,8 @@ enum rule ipc_read_failed(struct cursor *fields, enum rule *rule);
 
 /* --- the sockets (channel.c) --- */
 
-/* A pair of connected SOCK_SEQPACKET sockets, close-on-exec, blocking, with send buffers that take IPC_MESSAGE_MAX (up to
- * IPC_SOCKET_BUFFER where the system allows it). False leaves errno. */
+/* A pair of connected SOCK_SEQPACKET sockets, close-on-exec, blocking, with send buffers that take IPC_MESSAGE_MAX (up
+ * to IPC_SOCKET_BUFFER where the system allows it). False leaves errno. */
 bool channel_pair(int fd[2]);
 
 enum channel_result { CHANNEL_DONE, CHANNEL_AGAIN, CHANNEL_CLOSED };

@@ -1,5 +1,5 @@
-/* Messages between processes: each is refused, or read as exactly what its bytes say, so that writing it again gives the
- * same bytes. */
+/* Messages between processes: each is refused, or read as exactly what its bytes say, so that writing it again gives
+ * the same bytes. */
 #include <stdlib.h>
 
 #include "ipc/ipc.h"

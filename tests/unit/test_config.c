@@ -101,7 +101,8 @@ static void values_of_the_wrong_kind_are_named(void **state)
     static const struct bad table[] = {
         {"server: 5\n" ROUTES, "c.yaml:1:9: server: must be a mapping and is a single value; write keys with their "
                                "values, as in {key: value}\n"},
-        {"server:\n" ROUTES, "c.yaml:1:8: server: must be a mapping and is nothing; write keys with their values, as in "
+        {"server:\n" ROUTES, "c.yaml:1:8: server: must be a mapping and is nothing; write keys with their values, as "
+         "in "
                              "{key: value}\n"},
         {"server: {names: a.example, listen: [\"udp://127.0.0.1\"]}\n" ROUTES,
          "c.yaml:1:17: server.names: must be a list and is a single value; write [first, second]\n"},
@@ -186,8 +187,10 @@ static void names_are_host_names(void **state)
 {
     (void)state;
     static const struct bad table[] = {
-        {"server: {names: [\"a b\", -a, a-, a..b, \"[::1\", \"a:5060\", \"*\"], listen: [\"udp://127.0.0.1\"]}\n" ROUTES,
-         "c.yaml:1:18: server.names[0]: \"a b\" is not a host name; write a name as proxy1.home.example, or an address\n"
+        {"server: {names: [\"a b\", -a, a-, a..b, \"[::1\", \"a:5060\", \"*\"], listen: [\"udp://127.0.0.1\"]}\n"
+         ROUTES,
+         "c.yaml:1:18: server.names[0]: \"a b\" is not a host name; write a name as proxy1.home.example, or an "
+         "address\n"
          "c.yaml:1:25: server.names[1]: \"-a\" is not a host name; write a name as proxy1.home.example, or an address\n"
          "c.yaml:1:29: server.names[2]: \"a-\" is not a host name; write a name as proxy1.home.example, or an address\n"
          "c.yaml:1:33: server.names[3]: \"a..b\" is not a host name; write a name as proxy1.home.example, or an "
@@ -196,7 +199,8 @@ static void names_are_host_names(void **state)
          "address\n"
          "c.yaml:1:47: server.names[5]: \"a:5060\" is not a host name; write a name as proxy1.home.example, or an "
          "address\n"
-         "c.yaml:1:57: server.names[6]: \"*\" is not a host name; write a name as proxy1.home.example, or an address\n"},
+         "c.yaml:1:57: server.names[6]: \"*\" is not a host name; write a name as proxy1.home.example, or an "
+         "address\n"},
     };
     assert_all(table);
 }
@@ -221,10 +225,12 @@ static void routes_are_checked_for_what_they_say(void **state)
         {SERVER "routes: [{domain: a.example, registrar: {allow: [10.0.0.0/33, 10.0.0.1/8, x, \"::ffff:10.0.0.0/104\", "
                 "10.1/8]}}]\n",
          "c.yaml:2:50: routes[0].registrar.allow[0]: \"10.0.0.0/33\"" NOT_BLOCK
-         "c.yaml:2:63: routes[0].registrar.allow[1]: \"10.0.0.1/8\" has bits set behind its prefix; set them to zero, or "
+         "c.yaml:2:63: routes[0].registrar.allow[1]: \"10.0.0.1/8\" has bits set behind its prefix; set them to zero, "
+         "or "
          "write a longer prefix\n"
          "c.yaml:2:75: routes[0].registrar.allow[2]: \"x\"" NOT_BLOCK
-         "c.yaml:2:78: routes[0].registrar.allow[3]: \"::ffff:10.0.0.0/104\" is an IPv4 address written as IPv6; write it "
+         "c.yaml:2:78: routes[0].registrar.allow[3]: \"::ffff:10.0.0.0/104\" is an IPv4 address written as IPv6; "
+         "write it "
          "as IPv4\n"
          "c.yaml:2:101: routes[0].registrar.allow[4]: \"10.1/8\"" NOT_BLOCK},
         {SERVER "routes: [{domain: \"*\", next: \"192.0.2.1:5060\"}]\n",
@@ -242,10 +248,12 @@ static void routes_are_checked_for_what_they_say(void **state)
         {SERVER "routes: [{domain: \"*\", next: \"sip:127.0.0.1\"}]\n",
          "c.yaml:2:30: routes[0].next: leads back to this server, which listens there; name the next server\n"},
         {SERVER "routes: [{domain: \"*\", next: \"sip:192.0.2.1;transport=tcp\"}]\n",
-         "c.yaml:2:30: routes[0].next: no entry of server.listen has its transport and kind of address (TCP over IPv4); "
+         "c.yaml:2:30: routes[0].next: no entry of server.listen has its transport and kind of address (TCP over "
+         "IPv4); "
          "add one\n"},
         {SERVER "routes: [{domain: \"*\", next: \"sip:[2001:db8::1]\"}]\n",
-         "c.yaml:2:30: routes[0].next: no entry of server.listen has its transport and kind of address (UDP over IPv6); "
+         "c.yaml:2:30: routes[0].next: no entry of server.listen has its transport and kind of address (UDP over "
+         "IPv6); "
          "add one\n"},
     };
     assert_all(table);
@@ -261,13 +269,16 @@ static void policy_rules_are_checked_for_what_they_say(void **state)
          "c.yaml:4:20: policy[0].methods: is empty; name methods, or remove the key for a rule about every method\n"},
         {SERVER OWN KEYS "policy: [{methods: [message, CANCEL, \"A B\"], require: [view]}]\n",
          "c.yaml:4:21: policy[0].methods[0]: \"message\" is not a method; write it in capitals, as MESSAGE\n"
-         "c.yaml:4:30: policy[0].methods[1]: no rule matches CANCEL, which belongs to an INVITE; write INVITE, or remove "
+         "c.yaml:4:30: policy[0].methods[1]: no rule matches CANCEL, which belongs to an INVITE; write INVITE, or "
+         "remove "
          "it\n"
          "c.yaml:4:38: policy[0].methods[2]: \"A B\" is not a method; write it in capitals, as MESSAGE\n"},
-        {SERVER OWN KEYS "policy: [{methods: [INVITE], content: [text, \"*/*\", text/plain; charset], require: [verify]}]\n",
+        {SERVER OWN KEYS "policy: [{methods: [INVITE], content: [text, \"*/*\", text/plain; charset], require: "
+         "[verify]}]\n",
          "c.yaml:4:40: policy[0].content[0]: \"text\" is not a media type; write it as text/plain, text/* or *\n"
          "c.yaml:4:46: policy[0].content[1]: \"*/*\" is not a media type; write it as text/plain, text/* or *\n"
-         "c.yaml:4:53: policy[0].content[2]: \"text/plain; charset\" is not a media type; write it as text/plain, text/* "
+         "c.yaml:4:53: policy[0].content[2]: \"text/plain; charset\" is not a media type; write it as text/plain, "
+         "text/* "
          "or *\n"},
         {SERVER OWN KEYS "policy: [{methods: [INVITE], require: [read], direction: in, plain: deny, mode: strict}]\n",
          "c.yaml:4:40: policy[0].require[0]: \"read\" is not known here; write view or verify\n"
@@ -275,11 +286,14 @@ static void policy_rules_are_checked_for_what_they_say(void **state)
          "c.yaml:4:69: policy[0].plain: \"deny\" is not known here; write allow or refuse\n"
          "c.yaml:4:81: policy[0].mode: \"strict\" is not known here; write monitor or enforce\n"},
         {SERVER OWN KEYS "policy: [{methods: [INVITE], mode: enforce}]\n",
-         "c.yaml:4:10: policy[0]: asks for nothing; add require: [view, verify] or plain: refuse, or remove the rule\n"},
-        {SERVER OWN RULE, "c.yaml:3:9: policy: needs a section keys, since bodies must be examined; add it, or remove this "
+         "c.yaml:4:10: policy[0]: asks for nothing; add require: [view, verify] or plain: refuse, or remove the "
+         "rule\n"},
+        {SERVER OWN RULE, "c.yaml:3:9: policy: needs a section keys, since bodies must be examined; add it, or remove "
+         "this "
                           "section\n"},
         {SERVER ROUTES KEYS "policy: [{methods: [MESSAGE], require: [view], direction: from-domain}]\n",
-         "c.yaml:4:9: policy: a rule has a direction, and this server has no domain of its own; add server.domains, or a "
+         "c.yaml:4:9: policy: a rule has a direction, and this server has no domain of its own; add server.domains, "
+         "or a "
          "route with registrar\n"},
     };
     assert_all(table);
@@ -355,7 +369,8 @@ static void a_value_cannot_forge_a_line_of_its_own(void **state)
 {
     (void)state;
     assert_errors(SERVER ROUTES "limits: {connections: \"5\\n\\e[31mc.yaml:1:1: fine\"}\n",
-                  "c.yaml:3:23: limits.connections: \"5??[31mc.yaml:1:1: fine\" is not a whole number from 1 to 1000000; "
+                  "c.yaml:3:23: limits.connections: \"5??[31mc.yaml:1:1: fine\" is not a whole number from 1 to "
+                  "1000000; "
                   "write one without a unit\n");
 }
 

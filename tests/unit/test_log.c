@@ -34,7 +34,8 @@ static void a_line_says_when_how_grave_who_and_what(void **state)
 
 static void assert_field(struct log_field field, const char *wanted)
 {
-    struct span line = LINE(field), prefix = SPAN("time=2026-11-23T13:00:00.123Z level=warning process=net event=refused ");
+    struct span line = LINE(field);
+    struct span prefix = SPAN("time=2026-11-23T13:00:00.123Z level=warning process=net event=refused ");
     assert_true(span_starts(line, prefix));
     struct span rest = span_part(line, prefix.len, line.len);
     assert_span_text(span_part(rest, 0, rest.len - 1), wanted);
