@@ -1,17 +1,22 @@
 #include "cms/algorithms.h"
 
+static bool choose(const struct cipher_choice *table, size_t rows, enum oid oid, struct cipher_choice *choice)
+{
+    for (size_t i = 0; i < rows; i++)
+        if (table[i].oid == oid) {
+            *choice = table[i];
+            return true;
+        }
+    return false;
+}
+
 bool content_cipher(const struct primitives *p, enum oid oid, struct cipher_choice *choice)
 {
     const struct cipher_choice table[] = {
         {OID_AES128_GCM, 16, p->aes128_gcm},
         {OID_AES256_GCM, 32, p->aes256_gcm},
     };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].oid == oid) {
-            *choice = table[i];
-            return true;
-        }
-    return false;
+    return choose(table, sizeof table / sizeof *table, oid, choice);
 }
 
 bool wrap_cipher(const struct primitives *p, enum oid oid, struct cipher_choice *choice)
@@ -20,12 +25,7 @@ bool wrap_cipher(const struct primitives *p, enum oid oid, struct cipher_choice 
         {OID_AES128_WRAP, 16, p->aes128_wrap},
         {OID_AES256_WRAP, 32, p->aes256_wrap},
     };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].oid == oid) {
-            *choice = table[i];
-            return true;
-        }
-    return false;
+    return choose(table, sizeof table / sizeof *table, oid, choice);
 }
 
 bool agreement_of(const struct primitives *p, enum key_kind kind, struct agreement *agreement)

@@ -112,12 +112,16 @@ static STACK_OF(X509) *candidates(struct certificate *const *others, size_t coun
 }
 
 /* OpenSSL lets some old certificates issue others without saying in basicConstraints that they may. Here every
- * authority under the anchor must say so (RFC 5280 4.2.1.9). */
+ * authority must say so (RFC 5280 4.2.1.9), but for an anchor of X.509 version 1, which has no way to. */
 static bool authorities_say_so(STACK_OF(X509) *chain)
 {
-    for (int i = 1; i < sk_X509_num(chain) - 1; i++)
-        if (X509_check_ca(sk_X509_value(chain, i)) != 1)
+    enum { SAYS_SO = 1, SELF_SIGNED_V1 = 3 }; /* of X509_check_ca */
+    int last = sk_X509_num(chain) - 1;
+    for (int i = 1; i <= last; i++) {
+        int kind = X509_check_ca(sk_X509_value(chain, i));
+        if (kind != SAYS_SO && !(i == last && kind == SELF_SIGNED_V1))
             return false;
+    }
     return true;
 }
 

@@ -16,8 +16,8 @@ static enum rule judge_algorithms(const struct signed_data *s, struct signature_
                : RULE_CMS_ALGORITHM;
 }
 
-/* content-type, message-digest, signing-time (RFC 5652 11). RFC 5652 lets a signature do without attributes; protocol.md
- * 2.4 does not, since replay is told by them. */
+/* content-type, message-digest, signing-time (RFC 5652 11). RFC 5652 lets a signature do without attributes;
+ * protocol.md 2.4 does not, since replay is told by them. */
 static enum rule check_attributes(const struct signed_data *s, struct span content, int64_t *signing_time)
 {
     struct cursor type = cursor_over(attribute_value(&s->attributes, OID_CONTENT_TYPE));

@@ -4,12 +4,13 @@
  *     cmstool open OUT IN CERT KEY         the content of a sealed object
  *     cmstool readers OUT IN               how many readers a sealed object has, as a decimal number
  *     cmstool sign OUT IN CERT KEY         SignedData over IN, with the certificate inside
- *     cmstool verify OUT IN TRUST [CERT...]  the content of a SignedData whose signer is trusted now; further certificates
- *                                          are known to the verifier
+ *     cmstool verify OUT IN TRUST [CERT...]
+ *                                          the content of a SignedData whose signer is trusted now; further
+ *                                          certificates are known to the verifier
  *
- * OUT, IN and objects are bytes, objects in DER; certificates and keys are PEM (keys PKCS#8, not encrypted), TRUST is PEM
- * with any number of certificates and revocation lists. "-" for OUT is standard output, for IN standard input. Exit: 0
- * done; 1 refused, with the name of the rule on standard error; 2 usage. */
+ * OUT, IN and objects are bytes, objects in DER; certificates and keys are PEM (keys PKCS#8, not encrypted), TRUST is
+ * PEM with any number of certificates and revocation lists. "-" for OUT is standard output, for IN standard input.
+ * Exit: 0 done; 1 refused, with the name of the rule on standard error; 2 usage. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

@@ -1,5 +1,5 @@
-"""libsipseal's CMS against `openssl cms`, without SIP: objects go both ways, the reader in question first, in the middle
-and last of several, named by issuer and serial number or by key identifier (RFC 5083, RFC 5652, RFC 5753)."""
+"""libsipseal's CMS against `openssl cms`, without SIP: objects go both ways, the reader in question first, in the
+middle and last of several, named by issuer and serial number or by key identifier (RFC 5083, RFC 5652, RFC 5753)."""
 
 import atexit
 import os
@@ -155,7 +155,8 @@ def openssl_verifies_what_we_signed():
 def openssl_finds_our_certificate_and_our_attributes_as_they_should_be():
     signed, _ = tool("sign", world().certificate["alice"], world().key["alice"], data=CONTENT)
     shown = run([openssl.PROGRAM, "cms", "-cmsout", "-print", "-noout", "-inform", "DER"], signed).decode()
-    for word in ("contentType", "messageDigest", "signingTime", "id-smime-aa-signingCertificateV2", "ecdsa-with-SHA256"):
+    for word in ("contentType", "messageDigest", "signingTime", "id-smime-aa-signingCertificateV2",
+                 "ecdsa-with-SHA256"):
         assert shown.count(word) >= 1, word
     # -cades makes OpenSSL check the signing certificate against the attribute.
     assert run([openssl.PROGRAM, "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-CAfile", world().anchor,

@@ -192,7 +192,8 @@ static void a_curve_given_by_its_parameters_is_refused(void **state)
     EVP_PKEY_free(key);
 }
 
-/* One zero byte in place of the point. OpenSSL takes it for a key, and every secret agreed with it would be the same. */
+/* One zero byte in place of the point. OpenSSL takes it for a key, and every secret agreed with it would be the
+ * same. */
 static void the_point_at_infinity_is_no_key(void **state)
 {
     struct fixture *f = *state;
@@ -367,6 +368,29 @@ static void an_authority_that_does_not_say_it_is_one_is_none(void **state)
     certificate_release(c);
     identity_clear(&between);
     identity_clear(&root);
+}
+
+static void an_anchor_that_is_no_authority_is_trusted_for_itself_alone(void **state)
+{
+    struct fixture *f = *state;
+    const char *const plain[] = {"basicConstraints=critical,CA:FALSE", NULL};
+    const char *const silent[] = {"keyUsage=keyCertSign,digitalSignature", NULL};
+    const char *const *const kinds[] = {plain, silent};
+    for (size_t i = 0; i < 2; i++) {
+        struct identity pinned = {0};
+        struct certificate *c;
+        struct pki_odd odd = {.subject = "Pinned", .extensions = kinds[i]};
+        struct span der = pki_odd(&f->arena, &odd, &pinned.key);
+        assert_rule(certificate_parse(der, &pinned.certificate), RULE_OK);
+        der = pki_odd(&f->arena, &(struct pki_odd){"under it", NULL, NULL, &pinned, NULL, 0, 0}, NULL);
+        assert_rule(certificate_parse(der, &c), RULE_OK);
+        struct trust *trust = pki_trust(&pinned);
+        assert_rule(trust_check(trust, pinned.certificate, NULL, 0, USE_SIGN, PKI_NOW), RULE_OK);
+        assert_rule(trust_check(trust, c, NULL, 0, USE_SIGN, PKI_NOW), RULE_CERT_UNTRUSTED);
+        trust_free(trust);
+        certificate_release(c);
+        identity_clear(&pinned);
+    }
 }
 
 static void a_certificate_signed_with_sha1_is_not_trusted(void **state)
@@ -544,6 +568,7 @@ int main(void)
         TEST(a_certificate_is_used_only_for_what_its_usages_say),
         TEST(a_chain_goes_through_the_authorities_that_come_along),
         TEST(an_authority_that_does_not_say_it_is_one_is_none),
+        TEST(an_anchor_that_is_no_authority_is_trusted_for_itself_alone),
         TEST(a_certificate_signed_with_sha1_is_not_trusted),
         TEST(a_revoked_certificate_is_refused_from_the_moment_the_list_is_known),
         TEST(a_revocation_list_out_of_date_fails_closed),

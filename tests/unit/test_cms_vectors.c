@@ -1,5 +1,5 @@
-/* CMS objects and certificates that others made and published. They lie beside the project; without them these tests are
- * skipped. What each must lead to is what its SOURCE.txt says, under the profile of protocol.md 2.2. */
+/* CMS objects and certificates that others made and published. They lie beside the project; without them these tests
+ * are skipped. What each must lead to is what its SOURCE.txt says, under the profile of protocol.md 2.2. */
 #include "test.h"
 
 #include <dirent.h>

@@ -25,8 +25,8 @@ static struct certificate *named(const char *names)
     struct certificate *c;
     snprintf(text, sizeof text, "subjectAltName=%s", names);
     const char *const extensions[] = {text, NULL};
-    assert_rule(certificate_parse(pki_odd(&arena, &(struct pki_odd){.subject = "x", .extensions = extensions}, NULL), &c),
-                RULE_OK);
+    struct span der = pki_odd(&arena, &(struct pki_odd){.subject = "x", .extensions = extensions}, NULL);
+    assert_rule(certificate_parse(der, &c), RULE_OK);
     return c;
 }
 
