@@ -33,6 +33,7 @@ struct net {
     uint64_t timer_at; /* when `timer` fires; UINT64_MAX: it does not run */
     uint64_t stop_at;
     bool stopping, acting, failed;
+    bool send_failed; /* the proxy was told of it, and may have something to do */
     uint8_t *buffer;         /* IPC_MESSAGE_MAX bytes */
     struct ipc_examined *examined; /* too large for a stack */
     uint8_t random[RANDOM_POOL];
@@ -111,10 +112,11 @@ static void act(struct net *n)
 /* The same at the end of a turn of the event loop, when datagrams leave together. */
 static void settle(struct net *n)
 {
-    act(n);
-    transports_flush(n->transports);
-    act(n);
-    transports_flush(n->transports);
+    do {
+        n->send_failed = false;
+        act(n);
+        transports_flush(n->transports);
+    } while (n->send_failed);
     arm_timer(n);
 }
 
@@ -147,6 +149,7 @@ static void on_broken(void *context, const struct proxy_source *source, struct s
 static void on_failed(void *context, uint64_t transaction)
 {
     struct net *n = context;
+    n->send_failed = true;
     proxy_send_failed(n->proxy, transaction, now());
 }
 
