@@ -30,8 +30,6 @@ static bool is_host_name(struct span host)
         int c = host.at[i];
         if (c == '.' ? !is_alphanumeric(before) : c == '-' ? before == '.' : !is_alphanumeric(c))
             return false;
-        if (c == '.' && before == '-')
-            return false;
         before = c;
     }
     return host.len > 0 && before != '-';

@@ -123,14 +123,18 @@ static struct finding ask_label(const struct verdict_part *part)
 
 /* --- parts that nobody examined --- */
 
-/* Where there is no vault, or it was not asked: what can be said of a part without a key. */
+static bool is_plain_leaf(const struct mime_entity *entity)
+{
+    return entity->kind == MIME_PLAIN || entity->kind == MIME_CERTS_ONLY || entity->kind == MIME_SIPFRAG;
+}
+
+/* Where there is no vault, or it was not asked: what can be said of a part without a key. A multipart may hold
+ * anything: it counts as closed. */
 static void unexamined(const struct mime_entity *entity, struct verdict_part *part)
 {
     *part = (struct verdict_part){.state = PART_CLOSED, .signature = RULE_SIGNATURE_ABSENT};
-    if (entity->kind == MIME_SIGNED || entity->kind == MIME_CLEAR_SIGNED)
-        part->state = PART_SIGNED;
-    if (entity->kind != MIME_PLAIN && entity->kind != MIME_CERTS_ONLY && entity->kind != MIME_SIPFRAG)
-        return; /* a multipart may hold anything: it counts as closed */
+    if (!is_plain_leaf(entity))
+        return;
     part->state = PART_PLAIN;
     struct writer w = writer_over(part->type[0], VERDICT_TYPE_MAX);
     writer_put(&w, span_part(entity->type.len ? entity->type : SPAN("text/plain"), 0, VERDICT_TYPE_MAX));
@@ -223,8 +227,7 @@ struct decision policy_decide(const struct policy *policy, const struct message_
 /* Whether the rule may turn out to match the part. */
 static bool may_match(const struct policy_rule *rule, const struct mime_entity *entity)
 {
-    bool leaf = entity->kind == MIME_PLAIN || entity->kind == MIME_CERTS_ONLY || entity->kind == MIME_SIPFRAG;
-    return !leaf || rule_names_type(rule, entity->type);
+    return !is_plain_leaf(entity) || rule_names_type(rule, entity->type);
 }
 
 struct policy_need policy_need_of(const struct policy *policy, const struct message_outline *outline)

@@ -14,7 +14,7 @@ enum {
 /* "SIP/2.0 200 OK" and its CRLF, when the copy is one of a response. */
 static bool take_status_line(struct span *text, struct message_context *context)
 {
-    uint32_t status;
+    uint32_t status = 0;
     if (!span_starts(*text, SPAN("SIP/2.0 ")))
         return true; /* no status line: a request's copy */
     struct span searched = span_part(*text, 0, STATUS_LINE_MAX);
@@ -168,7 +168,7 @@ void sipfrag_write(struct writer *w, const struct message_context *context, cons
  * they are the same address-of-record (protocol.md 2.1, rule 3). */
 static bool same_address(struct span a, struct span b)
 {
-    return a.len > 0 && (span_equal(a, b) || sip_same_aor(a, b));
+    return span_equal(a, b) || sip_same_aor(a, b);
 }
 
 /* RFC 3323 4.1.1.3 */

@@ -3,18 +3,6 @@
 #include "sipseal/mime.h"
 #include "type.h"
 
-/* Which headers of an entity have been seen: each may stand once. */
-struct seen {
-    bool type, encoding, id, disposition;
-};
-
-static bool first(bool *seen)
-{
-    bool was = *seen;
-    *seen = true;
-    return !was;
-}
-
 static bool set_type(struct mime_entity *e, struct span value)
 {
     struct cursor c = cursor_over(value);
@@ -51,19 +39,20 @@ static enum mime_transfer_encoding encoding_of(struct span value)
     return MIME_ENCODING_OTHER;
 }
 
-static bool set_header(struct mime_entity *e, struct seen *seen, enum sip_header_id id, struct span value)
+/* None of these but Content-Encoding stands twice: whoever parsed the headers has refused that. */
+static bool set_header(struct mime_entity *e, enum sip_header_id id, struct span value)
 {
     switch (id) {
     case SIP_H_CONTENT_TYPE:
-        return first(&seen->type) && set_type(e, value);
+        return set_type(e, value);
     case SIP_H_CONTENT_TRANSFER_ENCODING:
         e->encoding = encoding_of(value);
-        return first(&seen->encoding);
+        return true;
     case SIP_H_CONTENT_ID:
         e->content_id = mime_bare_content_id(value);
-        return first(&seen->id);
+        return true;
     case SIP_H_CONTENT_DISPOSITION:
-        return first(&seen->disposition) && set_disposition(e, value);
+        return set_disposition(e, value);
     case SIP_H_CONTENT_ENCODING:
         e->content_encoded = e->content_encoded || !span_equal_nocase(value, SPAN("identity"));
         return true;
@@ -75,10 +64,9 @@ static bool set_header(struct mime_entity *e, struct seen *seen, enum sip_header
 /* SIP's compact names do not exist in MIME heads (RFC 2045): "c:" there is a header that nobody knows. */
 static bool set_headers(struct mime_entity *e, const struct sip_header *headers, size_t count, bool in_sip)
 {
-    struct seen seen = {0};
     for (size_t i = 0; i < count; i++) {
         bool compact = headers[i].name.len == 1;
-        if ((in_sip || !compact) && !set_header(e, &seen, headers[i].id, headers[i].value))
+        if ((in_sip || !compact) && !set_header(e, headers[i].id, headers[i].value))
             return false;
     }
     e->kind = mime_kind_of(e->type, e->type_params);
@@ -106,21 +94,6 @@ static enum rule split(struct span bytes, struct span *head, struct span *body)
     return bytes.len > MIME_HEAD_MAX ? RULE_MIME_HEADERS : RULE_OK;
 }
 
-/* Every line ends with CRLF, and there is no NUL, CR or LF otherwise. */
-static bool head_lines_valid(struct span head)
-{
-    for (size_t i = 0; i < head.len; i++) {
-        if (head.at[i] == '\r') {
-            if (i + 1 == head.len || head.at[i + 1] != '\n')
-                return false;
-            i++;
-        } else if (head.at[i] == '\n' || head.at[i] == '\0') {
-            return false;
-        }
-    }
-    return head.len == 0 || (head.len >= 2 && head.at[head.len - 1] == '\n');
-}
-
 enum rule mime_entity_parse(struct span bytes, struct mime_entity *entity)
 {
     struct span head;
@@ -130,8 +103,8 @@ enum rule mime_entity_parse(struct span bytes, struct mime_entity *entity)
     enum rule rule = split(bytes, &head, &entity->body);
     if (rule != RULE_OK)
         return rule;
-    if (!head_lines_valid(head))
-        return RULE_MIME_SYNTAX;
+    if (span_find(head, '\0') < head.len)
+        return RULE_MIME_SYNTAX; /* SIP allows it as a quoted-pair, MIME nowhere */
     rule = head.len ? sip_headers_parse(head, headers, MIME_HEADERS_MAX, &count, NULL) : RULE_OK;
     if (rule != RULE_OK)
         return rule == RULE_SIP_HEADERS ? RULE_MIME_HEADERS : RULE_MIME_SYNTAX;

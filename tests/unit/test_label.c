@@ -29,6 +29,16 @@ static void a_label_names_a_middle_parts_and_actions(void **state)
     assert_int_equal(l.expires, 60);
 }
 
+static void names_of_parameters_compare_without_regard_to_case(void **state)
+{
+    (void)state;
+    struct label l;
+    assert_rule(parse("p1;CID=\"a@b\";ACTION=\"View\";Reciprocal;EXPIRES=5", &l), RULE_OK);
+    assert_int_equal(l.actions, LABEL_VIEW);
+    assert_true(l.reciprocal);
+    assert_int_equal(l.expires, 5);
+}
+
 static void what_a_label_does_not_say_stays_open(void **state)
 {
     (void)state;
@@ -91,9 +101,11 @@ static void a_host_is_a_name_or_an_address(void **state)
 {
     (void)state;
     static const char *const good[] = {"p1", "p1.example", "P1.EXAMPLE.", "192.0.2.1", "[2001:db8::1]", "[::1]",
-                                       "a-b.c-d", "1.example"};
+                                       "a-b.c-d", "1.example",
+                                       "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]"};
     static const char *const bad[] = {"", "-p1", "p1-", "p1..example", ".p1", "p1.-x", "p1-.x", "p 1", "p1:5060",
-                                      "sip:p1.example", "[2001:db8::1", "2001:db8::1", "[]", "[1]", "[192.0.2.1]",
+                                      "sip:p1.example", "[2001:db8::1", "2001:db8::1", "x::1]", "]", "[",
+                                      "[]", "[1]", "[192.0.2.1]",
                                       "p1_x", "<p1>", "\"p1\"", "*", "p1,p2"};
     char text[128];
     struct label l;
@@ -152,7 +164,10 @@ static void what_is_no_label_is_refused(void **state)
         "p1;cid=\"a@b\";expires=-1",
         "p1;cid=\"a@b\";expires=4294967296",
         "p1;cid=\"a@b\";expires=60;expires=60",
+        "p1;cid=\"a@b\";CID=\"c@d\"",
         "p1;cid=\"a@b\";x=\"open",
+        "p1;cid=\"a@b\";x=\";reciprocal",
+        "p1;cid=\"a@b\";x=[1]",
         "p1;cid=\"a@b\";x=\"open\\\"",
         "p1;cid=\"a@b\";x=",
         "p1;cid=\"a@b\";x=[::1",
@@ -164,6 +179,8 @@ static void what_is_no_label_is_refused(void **state)
         if (parse(bad[i], &l) != RULE_LABEL_SYNTAX)
             fail_msg("%s is read as a label", bad[i]);
     assert_rule(label_parse(SPAN("p1;cid=\"a\0@b\""), &l), RULE_LABEL_SYNTAX);
+    assert_rule(label_parse(SPAN("p1;cid=\"a@b\";x\0y"), &l), RULE_LABEL_SYNTAX);
+    assert_rule(label_parse(SPAN("p1;cid=\"a@b\";x=y\0"), &l), RULE_LABEL_SYNTAX);
     assert_rule(label_parse(SPAN("p1\0;cid=\"a@b\""), &l), RULE_LABEL_SYNTAX);
 }
 
@@ -375,6 +392,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_label_names_a_middle_parts_and_actions),
+        cmocka_unit_test(names_of_parameters_compare_without_regard_to_case),
         cmocka_unit_test(what_a_label_does_not_say_stays_open),
         cmocka_unit_test(actions_are_a_set_of_words),
         cmocka_unit_test(a_content_id_is_read_in_every_form_that_peers_write),

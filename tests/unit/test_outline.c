@@ -222,6 +222,46 @@ static void depth_and_number_of_parts_are_limited_below_the_top_too(void **state
     assert_rule(outline(MIXED, text, &o), RULE_MIME_PARTS);
 }
 
+/* The largest message: a Content-ID for the body and for each of its parts. */
+static void every_part_within_the_limits_may_have_a_content_id(void **state)
+{
+    (void)state;
+    struct message_outline o;
+    char text[8192], line[64];
+    struct writer w = writer_over(text, sizeof text - 1);
+    for (int i = 0; i < 2; i++) {
+        snprintf(line, sizeof line, "%s--B\r\nContent-ID: <m%d@x>\r\n", i ? "\r\n" : "", i);
+        writer_text(&w, line);
+        writer_text(&w, "Content-Type: multipart/mixed;boundary=C\r\n\r\n");
+        for (int j = 0; j < 15; j++) {
+            snprintf(line, sizeof line, "%s--C\r\nContent-ID: <p%d-%d@x>\r\n\r\nx", j ? "\r\n" : "", i, j);
+            writer_text(&w, line);
+        }
+        writer_text(&w, "\r\n--C--");
+    }
+    writer_text(&w, "\r\n--B--");
+    text[w.len] = '\0';
+    assert_rule(outline(MIXED "Content-ID: <all@x>\r\n", text, &o), RULE_OK);
+    assert_int_equal(o.part_count, 2);
+}
+
+/* Siblings do not add to one another's depth. */
+static void multiparts_may_stand_side_by_side(void **state)
+{
+    (void)state;
+    struct message_outline o;
+    char text[8192];
+    struct writer w = writer_over(text, sizeof text - 1);
+    for (int i = 0; i < MIME_DEPTH_MAX + 2; i++) {
+        writer_text(&w, i ? "\r\n--B\r\n" : "--B\r\n");
+        writer_text(&w, "Content-Type: multipart/mixed;boundary=C\r\n\r\n--C\r\n\r\nx\r\n--C--");
+    }
+    writer_text(&w, "\r\n--B--");
+    text[w.len] = '\0';
+    assert_rule(outline(MIXED, text, &o), RULE_OK);
+    assert_int_equal(o.part_count, MIME_DEPTH_MAX + 2);
+}
+
 static void a_body_that_is_no_mime_breaks_the_message(void **state)
 {
     (void)state;
@@ -244,6 +284,8 @@ int main(void)
         cmocka_unit_test(protected_parts_have_no_content_encoding),
         cmocka_unit_test(every_label_is_read_and_a_broken_one_breaks_the_message),
         cmocka_unit_test(depth_and_number_of_parts_are_limited_below_the_top_too),
+        cmocka_unit_test(every_part_within_the_limits_may_have_a_content_id),
+        cmocka_unit_test(multiparts_may_stand_side_by_side),
         cmocka_unit_test(a_body_that_is_no_mime_breaks_the_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

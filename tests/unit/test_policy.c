@@ -50,7 +50,7 @@ static part opened_copy_alone = {.state = PART_OPENED, BY_ALICE, ASKED_BOTH}; /*
 
 static part signed_ok = {.state = PART_SIGNED, BY_ALICE, TEXT};
 static part signed_image = {.state = PART_SIGNED, BY_ALICE, IMAGE};
-static part signed_by_domain = {.state = PART_SIGNED, .proof = PROOF_DOMAIN, .signer = "home.example", TEXT};
+static part signed_by_domain = {.state = PART_SIGNED, .proof = PROOF_DOMAIN, .signer = "Home.EXAMPLE", TEXT};
 static part signed_content = {.state = PART_SIGNED, .signature = RULE_CONTEXT_ABSENT, .proof = PROOF_CONTENT, TEXT};
 static part signed_odd = {.state = PART_SIGNED, .signature = RULE_OK, .proof = PROOF_CONTENT, TEXT};
 static part signed_forged = {.state = PART_SIGNED, .signature = RULE_SIGNATURE_INVALID, TEXT};
@@ -502,6 +502,8 @@ static const struct need_row need_rows[] = {
     {"plain without type, archive", .r = &archive, .type = "", .examine = YES, .archived = YES},
     {"another type, archive", .r = &archive, .type = "image/png"},
     {"sealed, archive", .r = &archive, .kind = MIME_SEALED, .type = "x/y", .examine = YES, .archived = YES},
+    {"a signed copy in the clear, archive", .r = &archive, .kind = MIME_SIPFRAG, .type = "message/sipfrag"},
+    {"certificates, archive", .r = &archive, .kind = MIME_CERTS_ONLY, .type = "application/pkcs7-mime"},
     {"nested, archive", .r = &archive, .kind = MIME_MULTIPART, .type = "multipart/mixed", .examine = YES,
      .archived = YES},
     {"plain, verify", .r = &verify, .type = "text/plain", .examine = YES},

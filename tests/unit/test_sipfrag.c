@@ -115,6 +115,8 @@ static void a_status_line_makes_it_a_copy_of_a_response(void **state)
     assert_false(f.has_to);
     assert_rule(parse(with(response_copy, "200 OK", "183 "), &f), RULE_OK);
     assert_int_equal(f.context.status, 183);
+    assert_rule(parse(with(response_copy, "200 OK", "100 Trying"), &f), RULE_OK);
+    assert_rule(parse(with(response_copy, "200 OK", "699 "), &f), RULE_OK);
 }
 
 static void what_is_no_copy_is_refused(void **state)
@@ -160,6 +162,10 @@ static void what_is_no_copy_is_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (parse(with(request_copy, cases[i].old, cases[i].new), &f) != RULE_CONTEXT_SYNTAX)
             fail_msg("case %zu: %s", i, cases[i].new);
+    static const char *const start_lines[] = {"200 O\nK", "200 O\rK", "2OO OK", "200", "700 OK", "099 OK", "20 OK"};
+    for (size_t i = 0; i < sizeof start_lines / sizeof start_lines[0]; i++)
+        if (parse(with(response_copy, "200 OK", start_lines[i]), &f) != RULE_CONTEXT_SYNTAX)
+            fail_msg("%s", start_lines[i]);
     assert_rule(sipfrag_parse(SPAN("Call-ID: a\0b\r\n"), &f), RULE_CONTEXT_SYNTAX);
     assert_rule(sipfrag_parse(SPAN("SIP/2.0 200 O\0K\r\nCall-ID: ab\r\n"), &f), RULE_CONTEXT_SYNTAX);
     assert_rule(parse("SIP/2.0 200 OK", &f), RULE_CONTEXT_SYNTAX);
@@ -291,6 +297,7 @@ static void a_part_is_that_for_which_it_was_sealed(void **state)
     assert_rule(sealed_for_check(&s, SPAN("A@b"), &self, 2), RULE_SEALED_FOR);
     assert_rule(sealed_for_check(&s, SPAN(""), &self, 2), RULE_SEALED_FOR);
     assert_rule(sealed_for_check(&s, SPAN("a@b"), &other, 2), RULE_SEALED_FOR);
+    assert_rule(sealed_for_check(&(struct sealed_for){.cid = {0}}, SPAN(""), NULL, 0), RULE_SEALED_FOR);
     assert_rule(sealed_for_check(&s, SPAN("a@b"), &self, 1), RULE_SEALED_FOR);
     assert_rule(sealed_for_check(&s, SPAN("a@b"), &self, 3), RULE_SEALED_FOR);
 }

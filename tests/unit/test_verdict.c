@@ -101,11 +101,12 @@ static void the_largest_verdict_fits_and_crosses_too(void **state)
     free(room);
 }
 
-static void a_verdict_cut_off_at_any_byte_is_refused(void **state)
+/* `parts` of the sample: the first ends with keys, the second with its types. */
+static void check_cut_off(size_t parts)
 {
-    (void)state;
     struct verdict *v = sample(), *again = malloc(sizeof *again);
     uint8_t *room = malloc(ROOM);
+    v->part_count = parts;
     struct span whole = written(v, room);
     for (size_t len = 0; len < whole.len; len++) {
         uint8_t *copy = malloc(len ? len : 1);
@@ -117,6 +118,13 @@ static void a_verdict_cut_off_at_any_byte_is_refused(void **state)
     free(v);
     free(again);
     free(room);
+}
+
+static void a_verdict_cut_off_at_any_byte_is_refused(void **state)
+{
+    (void)state;
+    check_cut_off(1);
+    check_cut_off(2);
 }
 
 /* Whatever a broken process writes: what is read is within its bounds. */
