@@ -75,6 +75,7 @@ static void try_with_every_failure(struct fixture *f, attempt *run, bool may_suc
         ERR_clear_error();
         assert_int_equal(live, before);
         assert_true(rule != RULE_OK || may_succeed || !hit);
+        assert_int_not_equal(rule, RULE_INTERNAL); /* no room ran out that was meant to suffice */
         if (rule != RULE_OK)
             assert_int_equal(f->arena.used, f->mark);
         arena_rewind(&f->arena, f->mark);
