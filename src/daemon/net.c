@@ -233,7 +233,8 @@ static void prepare_channels(struct net *n)
         n->vault[i].lost = vault_lost;
     }
     prepare_channel(n, &n->store, 0);
-    n->store.queue_max = n->told.setup.limits.store_jobs + PROXY_COMPLETIONS_MAX;
+    /* Questions, and the final status of whatever is open. */
+    n->store.queue_max = (size_t)n->told.setup.limits.store_jobs + n->told.setup.limits.transactions;
     n->store.received = store_received;
     n->store.lost = store_lost;
 }

@@ -79,6 +79,16 @@ bool address_is_loopback(const struct sockaddr_storage *address)
     return address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&as_v6(address)->sin6_addr);
 }
 
+bool address_is_unicast(const struct sockaddr_storage *address)
+{
+    if (address_port(address) == 0 || address_is_wildcard(address))
+        return false;
+    if (address->ss_family == AF_INET6)
+        return !IN6_IS_ADDR_MULTICAST(&as_v6(address)->sin6_addr) && !IN6_IS_ADDR_V4MAPPED(&as_v6(address)->sin6_addr);
+    in_addr_t host = address->ss_family == AF_INET ? ntohl(as_v4(address)->sin_addr.s_addr) : 0;
+    return host >> 24 != 0 && host < INADDR_UNSPEC_GROUP; /* 224.0.0.0 and all above */
+}
+
 void address_unmap(struct sockaddr_storage *address, socklen_t *len)
 {
     if (address->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&as_v6(address)->sin6_addr))

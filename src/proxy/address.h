@@ -17,6 +17,8 @@ uint16_t address_port(const struct sockaddr_storage *address);
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 bool address_is_wildcard(const struct sockaddr_storage *address);
 bool address_is_loopback(const struct sockaddr_storage *address);
+/* Whether one host can be meant: no wildcard, no multicast, no broadcast, no "this network", no port 0. */
+bool address_is_unicast(const struct sockaddr_storage *address);
 
 /* An IPv4-mapped IPv6 address becomes the IPv4 address that it stands for; others stay. */
 void address_unmap(struct sockaddr_storage *address, socklen_t *len);

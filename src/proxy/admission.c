@@ -1,7 +1,6 @@
 /* The first look at a request: whom it is for, and whether it may go on (RFC 3261 16.3, RFC 5393 4.2.2). Nothing here
  * costs more than reading headers. */
-#include <stdlib.h>
-
+#include "proxy/address.h"
 #include "proxy/core.h"
 
 enum { OPTION_TAGS_MAX = 1024 }; /* bytes of the list in Unsupported */
@@ -85,10 +84,19 @@ static enum rule note_target(struct pass *pass, const struct target *target)
     return pass->contact ? RULE_OK : RULE_NO_MEMORY;
 }
 
+/* Nobody from outside is let to this machine's own services by writing a loopback address into a Route. */
+static enum rule check_target(const struct pass *pass, const struct target *target)
+{
+    bool to_inside = target->chosen_by_sender && address_is_loopback(&target->hop.address);
+    return to_inside && !address_is_loopback(&pass->source.address) ? RULE_SIP_ROUTE : RULE_OK;
+}
+
 static void admit_forwarding(struct proxy *p, struct pass *pass, const struct sip_message *m,
                              const struct target *target)
 {
     enum rule rule = check_forwarding(p, m);
+    if (rule == RULE_OK)
+        rule = check_target(pass, target);
     if (rule == RULE_OK && refuse_extensions(p, pass, m, SIP_H_PROXY_REQUIRE))
         return;
     if (rule == RULE_OK)

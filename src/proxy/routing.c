@@ -10,7 +10,8 @@ bool hop_of_uri(const struct sip_uri *uri, struct hop *hop)
         return false;
     *hop = (struct hop){.transport = transport == SIP_TRANSPORT_NONE ? SIP_UDP : transport};
     return (hop->transport == SIP_UDP || hop->transport == SIP_TCP) &&
-           address_of_host(uri->host, uri->port ? uri->port : SIP_PORT, &hop->address, &hop->address_len);
+           address_of_host(uri->host, uri->port ? uri->port : SIP_PORT, &hop->address, &hop->address_len) &&
+           address_is_unicast(&hop->address);
 }
 
 /* --- who is meant --- */
@@ -125,7 +126,8 @@ static enum rule to_next_route(const struct routing *r, const struct route_set *
     if (sip_uri_parse(set->next.uri, &uri) != RULE_OK)
         return RULE_SIP_URI;
     target->kind = TARGET_HOP;
-    if (hop_of_uri(&uri, &target->hop))
+    target->chosen_by_sender = hop_of_uri(&uri, &target->hop);
+    if (target->chosen_by_sender)
         return RULE_OK;
     return uri.scheme == SIP_SCHEME_SIP ? to_domain(routing_find(r, uri.host), target) : RULE_SIP_ROUTE;
 }

@@ -38,6 +38,7 @@ struct target {
     struct span contact; /* TARGET_HOP: takes the place of the Request-URI; empty: it stays. Lives as long as the
                             location service is not changed */
     const struct route *route;
+    bool chosen_by_sender; /* `hop` is an address that the sender wrote into a Route header */
 };
 
 /* Whether a URI's host and port are this server's: one of its names (with a port: one it listens on), or an address on
@@ -60,7 +61,7 @@ enum rule routing_target(const struct routing *r, struct location *location, con
 size_t routing_local(const struct routing *r, const struct hop *hop);
 
 /* Reads a URI with a numeric host as a hop; without transport it is UDP (RFC 3263 4.1), without port 5060. False for
- * names, and for transports that are not there. */
+ * names, for transports that are not there, and for addresses that are not those of one host. */
 bool hop_of_uri(const struct sip_uri *uri, struct hop *hop);
 
 #endif

@@ -205,7 +205,9 @@ static void only_numeric_hosts_are_hops(void **state)
     static const char *const good[] = {"sip:a@192.0.2.9", "sip:[2001:db8::9]:5070;transport=tcp",
                                        "sip:192.0.2.9;transport=UDP"};
     static const char *const bad[] = {"sip:a@phone.example", "sips:a@192.0.2.9", "sip:192.0.2.9;transport=tls",
-                                      "sip:192.0.2.9;transport=sctp", "sip:192.0.2.9;maddr=192.0.2.8", "tel:+1"};
+                                      "sip:192.0.2.9;transport=sctp", "sip:192.0.2.9;maddr=192.0.2.8", "tel:+1",
+                                      "sip:0.0.0.0", "sip:0.1.2.3", "sip:224.0.1.75", "sip:255.255.255.255",
+                                      "sip:[::]", "sip:[ff02::1]", "sip:[::ffff:127.0.0.1]"};
     struct sip_uri uri;
     struct hop h;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
