@@ -86,7 +86,7 @@ void cli_print_text(struct span text, const char *indent, bool lines)
         putchar('\n');
 }
 
-static void say(const char *prefix, const char *format, va_list list)
+__attribute__((format(printf, 2, 0))) static void say(const char *prefix, const char *format, va_list list)
 {
     char text[LINE_MAX_SHOWN], shown[LINE_MAX_SHOWN * 4];
     vsnprintf(text, sizeof text, format, list);
