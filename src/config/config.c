@@ -333,16 +333,9 @@ static void check_keys(struct config_reader *r)
     const struct config *c = r->config;
     if (!r->look_outside || !c->certificate_path || !c->private_key_path || !c->trust_path)
         return;
-    struct keys *keys = calloc(1, sizeof *keys);
     const struct keys_listener listener = {hear_fault, r};
-    if (!keys) {
-        yaml_fault(r->keys, "there is not enough memory to look at them; allow this process more");
-        return;
-    }
-    if (keys_load(keys, c, &listener))
-        keys_check(keys, c, (int64_t)time(NULL), &listener);
-    keys_close(keys);
-    free(keys);
+    if (!keys_try(c, (int64_t)time(NULL), &listener) && yaml_faultless(&r->file))
+        yaml_fault(r->keys, "they cannot be tried; look at the limits of this user");
 }
 
 /* --- the whole --- */

@@ -43,6 +43,10 @@ bool keys_load(struct keys *keys, const struct config *config, const struct keys
 bool keys_check(const struct keys *keys, const struct config *config, int64_t now,
                 const struct keys_listener *listener);
 
+/* Loads and checks in a process of its own, which then ends, and with it whatever a cryptographic library leaves behind
+ * of a private key in its memory. */
+bool keys_try(const struct config *config, int64_t now, const struct keys_listener *listener);
+
 /* Wipes and gives back. */
 void keys_close(struct keys *keys);
 

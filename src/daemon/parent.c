@@ -148,8 +148,6 @@ static int supervise(struct parent *p)
 static int run(struct parent *p)
 {
     p->log.level = p->options.verbose ? LOG_LEVEL_DEBUG : (enum log_level)p->config->log_level;
-    if (!process_protect(&p->log))
-        return EXIT_FAILURE;
     LOG(&p->log, LOG_LEVEL_INFO, "starting", log_word("version", SIPSEAL_VERSION),
         log_text("configuration", p->config->path));
     log_warnings(p);
@@ -185,7 +183,9 @@ int main(int argc, char **argv)
         break;
     }
     int status = EXIT_FAILURE;
-    if (read_config(&p))
+    if (p.options.test)
+        p.log.level = LOG_LEVEL_ERROR; /* its output is for people: the faults, or that there are none */
+    if (process_protect(&p.log) && read_config(&p))
         status = p.options.test ? test_config(&p) : run(&p);
     clear(&p);
     return status;

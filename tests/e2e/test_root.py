@@ -1,6 +1,7 @@
 """sipseald started as root: the processes run as server.user, and nothing brings root back."""
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from processes import Process, children, run  # noqa: E402
 BUILD = os.path.realpath(os.environ["SIPSEAL_BUILD"])
 FOLDER = tempfile.mkdtemp(prefix="sipseal-root-")
 NOBODY = 65534
+SHADOW = 1 << 36  # a mapping this large is a sanitizer's own book-keeping, terabytes without data of the program
 
 
 def configuration(user):
@@ -84,6 +86,66 @@ def a_private_key_of_root_is_read_and_serves():
     daemon = start("nobody")
     try:
         daemon.wait_for(r"process=vault-1 event=ready keys=1\b")
+    finally:
+        assert daemon.stop() == 0
+
+
+def scalar(key):
+    """The private number of a P-256 key, as files and as OpenSSL's numbers in memory have it."""
+    text = run([openssl.PROGRAM, "pkey", "-in", key, "-noout", "-text"]).decode()
+    digits = re.search(r"priv:\n((?:\s+[0-9a-f:]+\n)+)", text)[1]
+    number = bytes.fromhex(re.sub(r"[\s:]", "", digits))[-32:]
+    return number, number[::-1]
+
+
+def mappings(pid):
+    """The readable mappings of a process: (first byte, byte after the last, flags)."""
+    with open(f"/proc/{pid}/smaps", encoding="utf-8") as f:
+        for line in f:
+            head = re.match(r"([0-9a-f]+)-([0-9a-f]+) r", line)
+            if head:
+                place = (int(head[1], 16), int(head[2], 16))
+            elif re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                place = None
+            elif line.startswith("VmFlags:") and place and place[1] - place[0] < SHADOW:
+                yield (*place, line.split()[1:])
+
+
+def where_is(secrets, pid):
+    """The flags of each mapping that holds one of the secrets."""
+    found = []
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for begin, end, flags in mappings(pid):
+            at, rest = begin, b""
+            while at < end:
+                memory.seek(at)
+                try:
+                    part = memory.read(min(end - at, 1 << 20))
+                except (OSError, ValueError):
+                    break
+                if not part:
+                    break
+                if any(secret in rest + part for secret in secrets):
+                    found.append(flags)
+                at, rest = at + len(part), part[-len(secrets[0]):]
+    return found
+
+
+@case
+def the_parent_holds_the_private_key_in_protected_memory_alone():
+    """Not dumped (dd), not copied by a fork (dc); locked (lo) too, but a sanitizer does not let a program lock."""
+    secrets = scalar(os.path.join(FOLDER, "proxy1.key"))
+    daemon = start("nobody")
+    try:
+        daemon.wait_for(r"process=parent event=ready\b")
+        found = where_is(secrets, daemon.pid)
+        assert found, "the parent keeps the key for new vaults, and it was not found"
+        wanted = {"dd", "dc"} if "event=unfenced" in daemon.log() else {"dd", "dc", "lo"}
+        assert all(wanted <= set(flags) for flags in found), found
+        names = {words[1]: pid for pid, words in children(daemon.pid).items()}
+        assert where_is(secrets, names["vault-1"]), "the vault works with the key, and it was not found"
+        for name in ("net", "store"):
+            assert not where_is(secrets, names[name]), name
     finally:
         assert daemon.stop() == 0
 

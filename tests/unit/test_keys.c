@@ -256,6 +256,35 @@ static void a_secret_is_for_its_owner_alone(void **state)
     assert_refused(s, KEYS_PRIVATE_KEY, "is not a regular file"); /* and does not wait for a writer */
 }
 
+static bool try_keys(struct site *s, int64_t now)
+{
+    const struct keys_listener listener = {hear, s};
+    s->faults = s->warnings = 0;
+    *s->heard = '\0';
+    return keys_try(&s->config, now, &listener);
+}
+
+static void keys_that_are_tried_in_a_process_of_their_own_are_judged_alike(void **state)
+{
+    struct site *s = *state;
+    char heard[sizeof s->heard];
+    assert_true(check(s, PKI_UNTIL + 1));
+    memcpy(heard, s->heard, sizeof heard);
+    assert_true(try_keys(s, PKI_UNTIL + 1));
+    assert_string_equal(s->heard, heard);
+    assert_int_equal(s->warnings, 2);
+    s->config.archive_reader_path[1] = "/nonexistent/reader.pem";
+    s->config.archive_reader_count = 2;
+    s->config.name[0] = SPAN("proxy2.home.example");
+    assert_false(try_keys(s, PKI_NOW));
+    assert_int_equal(s->faults, 1);
+    assert_int_equal(s->setting, KEYS_READER);
+    assert_non_null(strstr(s->heard, "[1]: there is no file /nonexistent/reader.pem"));
+    s->config.archive_reader_count = 1;
+    assert_false(try_keys(s, PKI_NOW));
+    assert_int_equal(s->setting, KEYS_CERTIFICATE);
+}
+
 static void without_keys_nothing_is_loaded(void **state)
 {
     struct site *s = *state;
@@ -278,6 +307,7 @@ int main(void)
         SITE_TEST(a_reader_that_nothing_may_be_sealed_to_is_refused),
         SITE_TEST(dates_and_foreign_authorities_are_warnings),
         SITE_TEST(a_secret_is_for_its_owner_alone),
+        SITE_TEST(keys_that_are_tried_in_a_process_of_their_own_are_judged_alike),
         SITE_TEST(without_keys_nothing_is_loaded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
