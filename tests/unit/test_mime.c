@@ -170,7 +170,7 @@ static void what_two_readers_could_understand_differently_is_no_entity(void **st
         "Content-Type: /plain\r\n\r\nx",
         "Content-Type: \r\n\r\nx",
         "Content-Type: text/plain charset=x\r\n\r\nx",
-        "Content-Type: text/pl\x7f" "ain\r\n\r\nx",
+        "Content-Type: text/pl\177ain\r\n\r\nx",
         "Content-Type: text/pl\xc3\xa4in\r\n\r\nx",
         "Content-Type: text/plain, text/html\r\n\r\nx",
         "Content-Type: text/plain;charset=\"x\r\n\r\nx",               /* the quote stays open */
