@@ -39,7 +39,10 @@ struct policy_need {
 };
 struct policy_need policy_need_of(const struct policy *policy, const struct message_outline *outline);
 
-enum { POLICY_EXPLANATION_MAX = 200 };
+/* Whether any rule is about messages of this method and direction, whatever their bodies are. A body that cannot be
+ * taken apart matters only then, or where a label asks for an examination: a proxy does not judge bodies that it has no
+ * business with (REQ-GEN-3). */
+bool policy_concerns(const struct policy *policy, const struct message_context *context);
 
 struct decision {
     enum rule broken; /* RULE_OK: forward. Else refuse with `status`; an ACK, which nobody answers, is dropped. */
@@ -56,7 +59,7 @@ struct decision policy_decide(const struct policy *policy, const struct message_
                               const struct verdict *verdict);
 
 /* Whether the message is a call to urn:service:sos (RFC 5031), by its Request-URI or To, or belongs to one: in a
- * dialog, the called side writes it in From. */
+ * dialog, the called side writes it in From. A MESSAGE, which is no call, only by its Request-URI. */
 bool policy_emergency(const struct message_context *context);
 
 /* The Warning value for a refusal: 399 <name> "<sentence>" (protocol.md 5). */

@@ -251,6 +251,16 @@ struct policy_need policy_need_of(const struct policy *policy, const struct mess
     return need;
 }
 
+bool policy_concerns(const struct policy *policy, const struct message_context *context)
+{
+    struct parties parties = parties_of(context, (struct span){0});
+    parties.sender_unknown = true;
+    for (size_t i = 0; i < policy->rule_count; i++)
+        if (rule_concerns(policy, &policy->rule[i], context, &parties))
+            return true;
+    return false;
+}
+
 /* --- telling --- */
 
 void policy_write_warning(struct writer *w, struct span agent, enum rule broken)

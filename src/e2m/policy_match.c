@@ -67,8 +67,13 @@ static bool is_sos(struct span uri)
     return span_starts_nocase(uri, sos) && (uri.len == sos.len || uri.at[sos.len] == '.');
 }
 
+/* A call keeps urn:service:sos in To while proxies turn its Request-URI into that of an answering point. A MESSAGE is no
+ * call: were its To believed, anyone could write past an archive by putting the URN there. */
 bool policy_emergency(const struct message_context *context)
 {
-    return is_sos(context->request_uri) || is_sos(context->to_uri) ||
-           (context->to_tag.len > 0 && is_sos(context->from_uri));
+    if (is_sos(context->request_uri))
+        return true;
+    if (span_equal(context->method, SPAN("MESSAGE")))
+        return false;
+    return is_sos(context->to_uri) || (context->to_tag.len > 0 && is_sos(context->from_uri));
 }

@@ -69,7 +69,7 @@ static void line_up(struct proxy *p, struct pass *pass, const struct sip_message
         refuse_pass(p, pass, m, RULE_NO_MEMORY);
         return;
     }
-    uint32_t vault = TAILQ_EMPTY(&p->waiting) ? pick_vault(p) : p->settings.vaults;
+    uint32_t vault = pick_vault(p); /* there is none while others wait: see examine_more */
     if (vault < p->settings.vaults)
         ask_vault(p, pass, m, vault);
     else if (jobs_open(p) < (uint64_t)p->settings.limits.jobs_per_vault * p->settings.vaults)
@@ -78,13 +78,23 @@ static void line_up(struct proxy *p, struct pass *pass, const struct sip_message
         refuse_pass(p, pass, m, RULE_OVERLOAD);
 }
 
+/* A body whose shape is at fault is refused where it would have been looked at, and is none of this proxy's business
+ * elsewhere (REQ-GEN-3). */
+static void refuse_or_pass_over(struct proxy *p, struct pass *pass, const struct sip_message *m, enum rule fault)
+{
+    if (p->source.label_count > 0 || policy_concerns(p->settings.policy, &p->source.context))
+        refuse_pass(p, pass, m, fault);
+    else
+        forward(p, pass, m);
+}
+
 void examine(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
     enum rule rule = outline_source_of(m, &p->source);
     if (rule == RULE_OK)
         rule = message_outline(&p->source, &p->outline);
     if (rule != RULE_OK) {
-        refuse_pass(p, pass, m, rule);
+        refuse_or_pass_over(p, pass, m, rule);
         return;
     }
     struct policy_need need = policy_need_of(p->settings.policy, &p->outline);

@@ -326,8 +326,11 @@ static const struct row rows[] = {
     /* no rule ever refuses an emergency call */
     {"sos in the Request-URI", .message = SOS_URI, .rules = {&view_strict}, .parts = {&plain},
      .monitored = RULE_POLICY_PLAIN},
-    {"sos in To", .message = SOS_TO, .rules = {&view}, .parts = {&closed}, .monitored = RULE_POLICY_VIEW},
-    {"sos, the called side in the dialog", .message = SOS_BACK, .rules = {&view}, .parts = {&closed},
+    {"sos in To", .method = "INVITE", .message = SOS_TO, .rules = {&view}, .parts = {&closed},
+     .monitored = RULE_POLICY_VIEW},
+    {"sos in To of a MESSAGE", .message = SOS_TO, .rules = {&view}, .parts = {&closed}, .wanted = RULE_POLICY_VIEW,
+     .status = 496},
+    {"sos, the called side in the dialog", .method = "INFO", .message = SOS_BACK, .rules = {&view}, .parts = {&closed},
      .monitored = RULE_POLICY_VIEW},
     {"sos in From of a new call", .message = SOS_FORGED, .rules = {&view}, .parts = {&closed},
      .wanted = RULE_POLICY_VIEW, .status = 496},
@@ -431,6 +434,7 @@ static void no_combination_of_two_parts_and_a_rule_breaks_the_frame(void **state
         assert_rule(decide(&row).broken, RULE_OK);
         row.response = false;
         row.message = SOS_TO;
+        row.method = "INVITE";
         assert_rule(decide(&row).broken, RULE_OK);
     }
 }
@@ -536,7 +540,7 @@ static void what_has_to_happen_is_told_before_any_cryptography(void **state)
 static void a_warning_says_who_refuses_and_why(void **state)
 {
     (void)state;
-    uint8_t text[POLICY_EXPLANATION_MAX];
+    uint8_t text[256];
     struct writer w = writer_over(text, sizeof text);
     policy_write_warning(&w, SPAN("proxy1.home.example"), RULE_POLICY_VIEW);
     assert_span_text(writer_span(&w), "399 proxy1.home.example "
