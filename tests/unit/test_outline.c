@@ -254,7 +254,8 @@ static void multiparts_may_stand_side_by_side(void **state)
     struct writer w = writer_over(text, sizeof text - 1);
     for (int i = 0; i < MIME_DEPTH_MAX + 2; i++) {
         writer_text(&w, i ? "\r\n--B\r\n" : "--B\r\n");
-        writer_text(&w, "Content-Type: multipart/mixed;boundary=C\r\n\r\n--C\r\n\r\nx\r\n--C--");
+        writer_text(&w, "Content-Type: multipart/mixed;boundary=C\r\n\r\n--C\r\n");
+        writer_text(&w, "Content-Type: multipart/mixed;boundary=D\r\n\r\n--D\r\n\r\nx\r\n--D--\r\n--C--");
     }
     writer_text(&w, "\r\n--B--");
     text[w.len] = '\0';

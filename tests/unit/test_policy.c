@@ -536,6 +536,29 @@ static void what_has_to_happen_is_told_before_any_cryptography(void **state)
     }
 }
 
+static bool concerns(rule *r, int message, const char *method, bool response)
+{
+    static struct message_outline outline;
+    struct policy policy = policy_of((rule *const[3]){r});
+    set_context(&outline, message, method, response);
+    return policy_concerns(&policy, &outline.source.context);
+}
+
+/* REQ-GEN-3 */
+static void a_proxy_has_business_only_with_messages_that_a_rule_may_be_about(void **state)
+{
+    (void)state;
+    assert_false(concerns(NULL, OUT, NULL, false));
+    assert_true(concerns(&view, TRANSIT, NULL, false));
+    assert_false(concerns(&on_invite, OUT, NULL, false));
+    assert_true(concerns(&on_invite, OUT, "ACK", false));
+    assert_false(concerns(&view, OUT, "CANCEL", false));
+    assert_true(concerns(&to_domain, IN, NULL, false));
+    assert_false(concerns(&to_domain, OUT, NULL, false));
+    assert_true(concerns(&to_domain, OUT, NULL, true));
+    assert_true(concerns(&from_domain, TRANSIT, NULL, false)); /* the body may yet prove a sender of this domain */
+}
+
 /* RFC 3261 20.43; protocol.md 5 */
 static void a_warning_says_who_refuses_and_why(void **state)
 {
@@ -560,6 +583,7 @@ int main(void)
         cmocka_unit_test(a_message_is_decided_the_same_in_whatever_order_its_parts_stand),
         cmocka_unit_test(what_nobody_examined_is_closed_and_unsigned),
         cmocka_unit_test(what_has_to_happen_is_told_before_any_cryptography),
+        cmocka_unit_test(a_proxy_has_business_only_with_messages_that_a_rule_may_be_about),
         cmocka_unit_test(a_warning_says_who_refuses_and_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
