@@ -91,7 +91,7 @@ static rule from_domain = {.direction = POLICY_FROM_DOMAIN, .require = LABEL_VIE
 
 /* --- messages --- */
 
-enum { OUT, IN, TRANSIT, INSIDE, ANONYMOUS, SOS_URI, SOS_TO, SOS_BACK, SOS_FORGED, SOS_OTHER };
+enum { OUT, IN, TRANSIT, INSIDE, ANONYMOUS, SOS_URI, SOS_TO, SOS_BACK, SOS_FORGED, SOS_OTHER, IN_DIALOG };
 
 static const struct message_context messages[] = {
     [OUT] = {.request_uri = SPAN_INIT("sip:bob@far.example"), .from_uri = SPAN_INIT(ALICE),
@@ -113,6 +113,8 @@ static const struct message_context messages[] = {
                   .from_tag = SPAN_INIT("p1"), .to_uri = SPAN_INIT(ALICE), .to_tag = SPAN_INIT("a1")},
     [SOS_FORGED] = {.request_uri = SPAN_INIT("sip:bob@far.example"), .from_uri = SPAN_INIT("urn:service:sos"),
                     .from_tag = SPAN_INIT("p1"), .to_uri = SPAN_INIT("sip:bob@far.example")},
+    [IN_DIALOG] = {.request_uri = SPAN_INIT("sip:alice@192.0.2.1"), .from_uri = SPAN_INIT("sip:bob@far.example"),
+                   .from_tag = SPAN_INIT("b1"), .to_uri = SPAN_INIT(ALICE), .to_tag = SPAN_INIT("a1")},
     [SOS_OTHER] = {.request_uri = SPAN_INIT("urn:service:sosx"), .from_uri = SPAN_INIT(ALICE),
                    .to_uri = SPAN_INIT("urn:service:counseling")},
 };
@@ -332,9 +334,11 @@ static const struct row rows[] = {
      .status = 496},
     {"sos, the called side in the dialog", .method = "INFO", .message = SOS_BACK, .rules = {&view}, .parts = {&closed},
      .monitored = RULE_POLICY_VIEW},
-    {"sos in From of a new call", .message = SOS_FORGED, .rules = {&view}, .parts = {&closed},
+    {"sos in From of a new call", .method = "INVITE", .message = SOS_FORGED, .rules = {&view}, .parts = {&closed},
      .wanted = RULE_POLICY_VIEW, .status = 496},
-    {"another service", .message = SOS_OTHER, .rules = {&view}, .parts = {&closed}, .wanted = RULE_POLICY_VIEW,
+    {"another dialog", .method = "INFO", .message = IN_DIALOG, .rules = {&view}, .parts = {&closed},
+     .wanted = RULE_POLICY_VIEW, .status = 496},
+    {"another service", .method = "INVITE", .message = SOS_OTHER, .rules = {&view}, .parts = {&closed}, .wanted = RULE_POLICY_VIEW,
      .status = 496},
     {"sos, labels", .message = SOS_URI, .parts = {&closed_no_label}, .monitored = RULE_LABEL_ABSENT},
     {"sos, broken", .message = SOS_URI, .broken = RULE_MIME_DEPTH, .monitored = RULE_MIME_DEPTH},
