@@ -235,6 +235,20 @@ static bool is_resource(enum rule rule)
     return rule == RULE_NO_MEMORY || rule == RULE_CRYPTO_LIBRARY || rule == RULE_INTERNAL;
 }
 
+/* A part that stays closed is still vouched for by the signature around it: verified without being seen (REQ-INT-1,
+ * REQ-INT-2). Signatures inside belong to those who can open it. */
+static void vouch_for_closed(struct examination *e, const struct verdict_part *outer, size_t first)
+{
+    for (size_t i = first; i < e->verdict->part_count; i++) {
+        struct verdict_part *part = &e->verdict->part[i];
+        if (part->state != PART_CLOSED)
+            continue;
+        part->signature = outer->signature;
+        part->proof = outer->proof;
+        memcpy(part->signer, outer->signer, sizeof part->signer);
+    }
+}
+
 /* Verifies a signed entity and looks at what it covers. An outer signature may cover a sealed part, which is then
  * examined like one at the top (REQ-INT-1). */
 static void examine_signed(struct examination *e, struct verdict_part *part, const struct mime_entity *entity,
@@ -247,9 +261,12 @@ static void examine_signed(struct examination *e, struct verdict_part *part, con
     if (is_resource(proof.broken))
         message_breaks(e, proof.broken);
     note_proof(e, part, &proof, cid);
-    if (proof.has_content && proof.content.kind == MIME_SEALED)
+    size_t inside = e->verdict->part_count;
+    if (proof.has_content && proof.content.kind == MIME_SEALED) {
         examine_sealed(e, &proof.content);
-    else if (proof.has_content)
+        vouch_for_closed(e, part, inside);
+    }
+    if (proof.has_content && proof.content.kind != MIME_SEALED)
         look_at_leaves(e, part, &proof.content);
     proof_clear(&proof);
 }

@@ -1,5 +1,5 @@
-/* Whom a certificate names, in SIP's terms (protocol.md 2.1 item 3, 2.2): the comparison that the CMS layer, which knows
- * nothing of SIP, cannot make. */
+/* Whom a certificate names, in SIP's terms (protocol.md 2.1 item 3, 2.2): the comparison that the CMS layer, which
+ * knows nothing of SIP, cannot make. */
 #include "sipseal/certificate.h"
 #include "sipseal/sip_uri.h"
 

@@ -67,8 +67,8 @@ static bool is_sos(struct span uri)
     return span_starts_nocase(uri, sos) && (uri.len == sos.len || uri.at[sos.len] == '.');
 }
 
-/* A call keeps urn:service:sos in To while proxies turn its Request-URI into that of an answering point. A MESSAGE is no
- * call: were its To believed, anyone could write past an archive by putting the URN there. */
+/* A call keeps urn:service:sos in To while proxies turn its Request-URI into that of an answering point. A MESSAGE is
+ * no call: were its To believed, anyone could write past an archive by putting the URN there. */
 bool policy_emergency(const struct message_context *context)
 {
     if (is_sos(context->request_uri))

@@ -82,7 +82,9 @@ static void line_up(struct proxy *p, struct pass *pass, const struct sip_message
  * elsewhere (REQ-GEN-3). */
 static void refuse_or_pass_over(struct proxy *p, struct pass *pass, const struct sip_message *m, enum rule fault)
 {
-    if (p->source.label_count > 0 || policy_concerns(p->settings.policy, &p->source.context))
+    const struct message_context *context = &p->source.context;
+    bool asked = p->source.label_count > 0 || policy_concerns(p->settings.policy, context);
+    if (asked && !policy_emergency(context))
         refuse_pass(p, pass, m, fault);
     else
         forward(p, pass, m);

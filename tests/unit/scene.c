@@ -54,6 +54,7 @@ void scene_open(struct scene *s)
     make_party(s, &authority, ISSUE_USER, "sip:" BOB, SCENE_NOW + YEAR, &s->bob);
     make_party(s, &authority, ISSUE_HOST, PROXY, SCENE_NOW + YEAR, &s->proxy);
     make_party(s, &authority, ISSUE_USER, "sip:mallory@home.example", SCENE_NOW + YEAR, &s->mallory);
+    make_party(s, &authority, ISSUE_HOST, "home.example", SCENE_NOW + YEAR, &s->domain);
     make_party(s, &other, ISSUE_USER, "sip:" ALICE, SCENE_NOW + YEAR, &s->stranger);
     make_party(s, &authority, ISSUE_USER, "sip:" ALICE, SCENE_NOW - HOUR, &s->expired);
     make_party(s, &authority, ISSUE_USER, "sip:" ALICE, SCENE_NOW + YEAR, &s->revoked);
@@ -64,7 +65,7 @@ void scene_open(struct scene *s)
 
 void scene_close(struct scene *s)
 {
-    struct identity *const party[] = {&s->alice, &s->bob, &s->proxy, &s->mallory, &s->stranger, &s->expired,
+    struct identity *const party[] = {&s->alice, &s->bob, &s->proxy, &s->mallory, &s->domain, &s->stranger, &s->expired,
                                       &s->revoked};
     for (size_t i = 0; i < sizeof party / sizeof *party; i++)
         identity_clear(party[i]);
@@ -141,6 +142,11 @@ struct span scene_message(struct scene *s, const struct scene_draft *draft)
         .reader_count = draft->reader_count,
         .cid = SPAN(CID),
     };
+    if (draft->sealed.len) {
+        sending.content = draft->sealed;
+        sending.content_type = SPAN("application/pkcs7-mime;smime-type=authEnveloped-data");
+        sending.disposition = SPAN("attachment;handling=required");
+    }
     if (draft->label) {
         assert_rule(label_parse(span_text(draft->label), &sending.labels.label[0]), RULE_OK);
         sending.labels.count = 1;

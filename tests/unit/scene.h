@@ -20,6 +20,7 @@ struct scene {
     struct arena opening; /* of whoever examines */
     struct trust *trust;
     struct identity alice, bob, proxy, mallory; /* mallory: a user of the same domain and authority */
+    struct identity domain;                     /* home.example itself */
     struct identity stranger;                   /* calls himself alice; another authority */
     struct identity expired;                    /* was alice's, until an hour ago */
     struct identity revoked;                    /* was alice's, until the authority revoked it */
@@ -36,6 +37,7 @@ struct scene_draft {
     const struct identity *reader[4];
     size_t reader_count;
     int64_t date;
+    struct span sealed;    /* sign this sealed object instead of a text; empty: the text */
     const char *label;     /* the value of the header and of its signed copy; null: none */
     const char *call_id;
     const char *text;

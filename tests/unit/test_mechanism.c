@@ -119,7 +119,8 @@ static void a_label_that_was_removed_leaves_the_part_closed_and_is_told(void **s
     struct scene_draft draft = scene_draft(&scene);
     struct verdict v;
     struct disclosed d;
-    struct span message = scene_replace(&scene, scene_message(&scene, &draft), "Proxy-Inspect-Body:", "X-Nothing-Body:");
+    struct span message =
+        scene_replace(&scene, scene_message(&scene, &draft), "Proxy-Inspect-Body:", "X-Nothing-Body:");
 
     assert_rule(scene_examine(&scene, message, &v, &d), RULE_OK);
     assert_int_equal(v.part[0].state, PART_CLOSED);
@@ -175,7 +176,8 @@ static void a_signed_label_whose_header_was_removed_is_told(void **state)
     struct disclosed d;
     draft.reader_count = 0;
     draft.label = PROXY ";cid=\"" CID "\";action=verify";
-    struct span message = scene_replace(&scene, scene_message(&scene, &draft), "Proxy-Inspect-Body:", "X-Nothing-Body:");
+    struct span message =
+        scene_replace(&scene, scene_message(&scene, &draft), "Proxy-Inspect-Body:", "X-Nothing-Body:");
 
     assert_rule(scene_examine(&scene, message, &v, &d), RULE_OK);
     assert_rule(v.part[0].signature, RULE_OK);
@@ -187,7 +189,8 @@ static void the_recipient_is_told_of_labels_that_differ(void **state)
     (void)state;
     struct scene_draft draft = scene_draft(&scene);
     struct received r;
-    struct span message = scene_replace(&scene, scene_message(&scene, &draft), "Proxy-Inspect-Body:", "X-Nothing-Body:");
+    struct span message =
+        scene_replace(&scene, scene_message(&scene, &draft), "Proxy-Inspect-Body:", "X-Nothing-Body:");
 
     scene_receive(&scene, &scene.bob, message, &r);
     assert_rule(r.broken, RULE_OK);
@@ -456,6 +459,42 @@ static void a_message_signed_in_the_clear_is_verified_without_opening(void **sta
     received_clear(&r);
 }
 
+/* REQ-INT-1, REQ-INT-2: signed(sealed(signed(content))), where the middle checks the outer signature alone. The
+ * domain's certificate also serves for that one (protocol.md 2.1, rule 3). */
+static void an_outer_signature_is_verified_over_what_stays_closed(void **state)
+{
+    (void)state;
+    struct scene_draft draft = scene_draft(&scene);
+    struct certificate *readers[] = {scene.bob.certificate};
+    struct verdict v;
+    struct disclosed d;
+    const struct identity *signers[] = {&scene.alice, &scene.domain};
+    const enum proof_kind kinds[] = {PROOF_USER, PROOF_DOMAIN};
+    assert_rule(cms_seal(&scene.arena, readers, 1, SPAN("Content-Type: text/plain\r\n\r\nclosed"), &draft.sealed),
+                RULE_OK);
+    draft.reader_count = 0;
+    draft.label = PROXY ";cid=\"" CID "\";action=verify";
+
+    for (size_t i = 0; i < 2; i++) {
+        draft.signer = signers[i];
+        assert_rule(scene_examine(&scene, scene_message(&scene, &draft), &v, &d), RULE_OK);
+        assert_rule(v.broken, RULE_OK);
+        assert_int_equal(v.part_count, 2);
+        assert_int_equal(v.part[0].state, PART_SIGNED);
+        assert_rule(v.part[0].label, RULE_OK);
+        assert_int_equal(v.part[1].state, PART_CLOSED);
+        for (size_t j = 0; j < 2; j++) {
+            assert_rule(v.part[j].signature, RULE_OK);
+            assert_int_equal(v.part[j].proof, kinds[i]);
+        }
+        assert_string_equal(v.part[1].signer, v.part[0].signer);
+    }
+    draft.signer = &scene.mallory;
+    assert_rule(scene_examine(&scene, scene_message(&scene, &draft), &v, &d), RULE_OK);
+    assert_rule(v.part[1].signature, RULE_IDENTITY_MISMATCH);
+    assert_int_equal(v.part[1].proof, PROOF_NONE);
+}
+
 /* --- resources --- */
 
 static void running_out_of_memory_anywhere_is_told_and_opens_nothing_by_mistake(void **state)
@@ -506,6 +545,7 @@ int main(void)
         cmocka_unit_test(a_sealed_part_hidden_in_a_nested_multipart_counts_as_closed),
         cmocka_unit_test(a_plain_body_is_disclosed_with_its_head),
         cmocka_unit_test(a_message_signed_in_the_clear_is_verified_without_opening),
+        cmocka_unit_test(an_outer_signature_is_verified_over_what_stays_closed),
         cmocka_unit_test(running_out_of_memory_anywhere_is_told_and_opens_nothing_by_mistake),
     };
     return cmocka_run_group_tests(tests, open_scene, close_scene);
