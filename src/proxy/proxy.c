@@ -94,12 +94,11 @@ uint64_t hop_flow(const struct proxy *p, const struct hop *hop)
  * an ACK, never. */
 static void unreadable(struct proxy *p, const struct proxy_source *source, const struct sip_message *m, enum rule rule)
 {
-    bool answered = m->is_request && m->method != SIP_ACK && sip_message_answerable(m);
     if (m->is_request)
         p->counters.requests++;
     else
         p->counters.responses++;
-    if (answered)
+    if (sip_message_answerable(m))
         refuse_stateless(p, source, m, rule);
     else
         event_push(p, PROXY_EVENT_DROPPED, rule, 0, m, source, 0);

@@ -95,7 +95,7 @@ static enum rule read_contacts(const struct sip_message *m, struct registration 
     if (!r->remove_all)
         return RULE_OK;
     bool alone = r->count == 0 && sip_header_count(m, SIP_H_CONTACT) == 1;
-    return alone && sip_header_count(m, SIP_H_EXPIRES) == 1 && expires == 0 ? RULE_OK : RULE_SIP_SYNTAX;
+    return alone && expires == 0 ? RULE_OK : RULE_SIP_SYNTAX;
 }
 
 /* Whose registration this is: the address-of-record in To, which must be of the domain that was asked (step 5). */

@@ -181,7 +181,7 @@ static bool expect_complete(struct flow *f)
 static const char *const event_names[PROXY_EVENT_COUNT] = {"answered",  "served",     "refused", "dropped",
                                                            "monitored", "unanswered", "job-lost"};
 
-/* log EVENT [RULE] [STATUS] */
+/* log EVENT [RULE] [STATUS] [body=HASH] */
 static bool expect_log(struct flow *f)
 {
     const struct statement *st = &f->statement;
@@ -190,14 +190,16 @@ static bool expect_log(struct flow *f)
         return false;
     const struct proxy_event *e = &seen->action.event;
     const char *rule = e->rule == RULE_OK ? NULL : rule_name(e->rule);
+    const char *body = statement_option(st, "body");
     char status[8];
     snprintf(status, sizeof status, "%d", e->status);
-    size_t words = 1 + (rule ? 1 : 0) + (e->status ? 1 : 0);
-    bool fits = st->count - 1 == words && strcmp(st->word[1], event_names[e->kind]) == 0 &&
-                (!rule || strcmp(st->word[2], rule) == 0) &&
-                (!e->status || strcmp(st->word[st->count - 1], status) == 0);
+    size_t words = 1 + (rule ? 1 : 0) + (e->status ? 1 : 0), written = st->count - 1 - (body ? 1 : 0);
+    bool fits = written == words && strcmp(st->word[1], event_names[e->kind]) == 0 &&
+                (!rule || strcmp(st->word[2], rule) == 0) && (!e->status || strcmp(st->word[words], status) == 0);
     if (!fits)
         return flow_fail(f, "it logged %s %s %s", event_names[e->kind], rule ? rule : "", e->status ? status : "");
+    if (body && strtoull(body, NULL, 16) != e->body)
+        return flow_fail(f, "it logged body=%llx", (unsigned long long)e->body);
     account(f, seen);
     return true;
 }

@@ -434,6 +434,49 @@ static void a_next_hop_that_refuses_connections_is_503(void **state)
     close(unused);
 }
 
+/* A socket that listens, and takes no more connections. */
+static struct peer *full_listener(struct fixture *f)
+{
+    uint16_t port;
+    socklen_t len;
+    int fd = bound(AF_INET, SOCK_STREAM, &port);
+    assert_int_equal(listen(fd, 0), 0);
+    for (int i = 0; i < 2; i++) { /* one is taken into the queue, the other fills it */
+        struct sockaddr_storage address = loopback(AF_INET, port, &len);
+        int filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        connect(filler, (struct sockaddr *)&address, len);
+        new_peer(f, filler, 0);
+    }
+    return new_peer(f, fd, port);
+}
+
+static void a_next_hop_that_does_not_take_the_connection_is_503_after_a_while(void **state)
+{
+    struct fixture *f = *state;
+    struct peer *ua2 = full_listener(f), *ua1 = udp_peer(f, AF_INET);
+    start(f);
+    give_route(f, "far.example", SIP_TCP, AF_INET, ua2->port);
+    end_setup(f);
+    send_udp(ua1, AF_INET, f->udp, request("MESSAGE", "far.example", "UDP", "hello"));
+    while (!strstr(receive_udp(ua1), "SIP/2.0 503 Service Unavailable\r\n"))
+        assert_contains(ua1->bytes, "SIP/2.0 100 Trying\r\n");
+}
+
+static void a_peer_that_does_not_read_keeps_nobody_else_waiting(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    end_setup(f);
+    struct peer *deaf = tcp_client(f), *other = tcp_client(f);
+    const int little = 4096;
+    assert_int_equal(setsockopt(deaf->fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little), 0);
+    for (int i = 0; i < 20000; i++) /* some megabytes of answers: more than the sockets hold */
+        send_tcp(deaf, request("INVITE", "a.example", "TCP", "x"));
+    send_tcp(other, request("INFO", "a.example", "TCP", "1"));
+    assert_contains(receive_tcp(other, 1), "SIP/2.0 404 Not Found\r\n");
+    assert_contains(receive_tcp(deaf, 1), "SIP/2.0 501 Not Implemented\r\n");
+}
+
 static void a_next_hop_that_closes_the_connection_is_503_and_the_next_request_opens_another(void **state)
 {
     struct fixture *f = *state;
@@ -669,6 +712,8 @@ int main(int argc, char **argv)
         CASE(a_double_crlf_is_answered_by_a_single_one),
         CASE(a_stream_that_cannot_be_framed_is_answered_and_closed),
         CASE(a_next_hop_that_refuses_connections_is_503),
+        CASE(a_next_hop_that_does_not_take_the_connection_is_503_after_a_while),
+        CASE(a_peer_that_does_not_read_keeps_nobody_else_waiting),
         CASE(a_next_hop_that_closes_the_connection_is_503_and_the_next_request_opens_another),
         CASE(a_response_finds_the_client_when_its_connection_is_gone),
         CASE(connections_beyond_the_limit_are_closed_and_the_others_go_on),
