@@ -11,6 +11,7 @@ help:
 	@echo 'make          builds sipseald and sipseal in $(BUILD)/'
 	@echo 'make test     installs what tests need, builds with sanitizers in $(BUILD_TEST)/, runs every test'
 	@echo 'make demo     shows on this machine, with real daemons, who on the path can read a message'
+	@echo 'make bench    measures, and compares with what OpenSSL needs at least: docs/performance.md'
 	@echo 'make install  installs under PREFIX ($(PREFIX)); DESTDIR is honoured'
 	@echo 'make clean    removes both build folders'
 
@@ -36,10 +37,16 @@ demo:
 	ninja -C $(BUILD)
 	scripts/demo $(BUILD)
 
+bench: deps
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	meson setup --reconfigure $(BUILD) -Dbench=true
+	ninja -C $(BUILD)
+	tests/bench/bench $(BUILD) $(BENCH)
+
 install: all
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
 	rm -rf $(BUILD) $(BUILD_TEST)
 
-.PHONY: all help deps test demo install clean
+.PHONY: all help deps test demo bench install clean
