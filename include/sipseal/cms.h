@@ -50,9 +50,10 @@ enum rule cms_open(struct arena *arena, struct span der, const struct identity *
 
 /* --- signed --- */
 
-/* SignedData with the content inside, one signer, ECDSA P-256 with SHA-256; signed attributes content-type,
- * message-digest, signing-time, signingCertificateV2. Carries the signer's certificate and `others`, each once.
- * RULE_CMS_LIMIT for more than CERTIFICATES_IN_BAG_MAX of them, RULE_CERT_KEY for a key of another kind (so far),
+/* SignedData with the content inside, one signer; signed attributes content-type, message-digest, signing-time,
+ * signingCertificateV2. The signer's key decides how: ECDSA P-256 with SHA-256, P-384 with SHA-384, RSASSA-PSS with
+ * SHA-256, Ed25519 with SHA-512 (RFC 5754, RFC 4055, RFC 8419). Carries the signer's certificate and `others`, each
+ * once. RULE_CMS_LIMIT for more than CERTIFICATES_IN_BAG_MAX of them, RULE_CERT_KEY for a key that cannot sign,
  * RULE_NO_MEMORY, RULE_CRYPTO_LIBRARY. */
 enum rule cms_sign(struct arena *arena, const struct identity *signer, struct certificate *const *others,
                    size_t other_count, struct span content, int64_t signing_time, struct span *der);
@@ -70,10 +71,11 @@ struct cms_signed {
 /* Verifies over the exact bytes: exactly one signer, its certificate in the bag or known (`known`, may be null), the
  * digest, the signature; does not judge whom the certificate names nor whether it is trusted. `detached` is the content
  * of a SignedData without one; null otherwise. On failure nothing is to be released. The arena serves for working
- * memory. `cache` may be null. RULE_SIGNATURE_ABSENT (certificates only), _SIGNERS, _NO_CERTIFICATE, _INVALID;
- * RULE_CMS_DER, also when the signed attributes are not in DER's order; RULE_CMS_STRUCTURE, also when the attributes
- * that protocol.md 2.4 requires are absent; RULE_CMS_TYPE, _LIMIT, _ALGORITHM; those of certificate_parse for the
- * signer's. */
+ * memory: with Ed25519, a copy of the signed attributes. `cache` may be null. RULE_SIGNATURE_ABSENT (certificates
+ * only), _SIGNERS, _NO_CERTIFICATE, _INVALID; RULE_CMS_DER, also when the signed attributes are not in DER's order;
+ * RULE_CMS_STRUCTURE, also when the attributes that protocol.md 2.4 requires are absent; RULE_CMS_TYPE, _LIMIT;
+ * RULE_CMS_ALGORITHM for what protocol.md 2.2 refuses: SHA-1, parameters of RSASSA-PSS but one digest throughout and a
+ * salt of its length, a key of another kind than the signature says; those of certificate_parse for the signer's. */
 enum rule cms_verify(struct arena *arena, struct span der, const struct span *detached, struct trust *cache,
                      struct certificate *const *known, size_t known_count, struct cms_signed *out);
 void cms_signed_clear(struct cms_signed *s);

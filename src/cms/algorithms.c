@@ -41,17 +41,46 @@ bool agreement_of(const struct primitives *p, enum key_kind kind, struct agreeme
     return false;
 }
 
+enum {
+    EC = 1 << KEY_P256 | 1 << KEY_P384,
+    ED25519 = 1 << KEY_ED25519,
+    RSA_KEY = 1 << KEY_RSA,
+};
+
+/* Every pair of a curve and a digest of RFC 5754 is read: each has 128 bits of strength or more. PKCS#1 v1.5 stands
+ * under two names, of which CMS has used the first from its beginning (RFC 5754 3.2). */
 static const struct signature_choice signatures[] = {
+    {OID_ECDSA_WITH_SHA256, OID_SHA256, SIGNS_ECDSA, EC},
+    {OID_ECDSA_WITH_SHA384, OID_SHA384, SIGNS_ECDSA, EC},
+    {OID_ECDSA_WITH_SHA512, OID_SHA512, SIGNS_ECDSA, EC},
+    {OID_ED25519, OID_SHA512, SIGNS_EDDSA, ED25519}, /* RFC 8419 3.1: with signed attributes, no other digest */
+    {OID_RSASSA_PSS, OID_SHA256, SIGNS_PSS, RSA_KEY},
+    {OID_RSASSA_PSS, OID_SHA384, SIGNS_PSS, RSA_KEY},
+    {OID_RSASSA_PSS, OID_SHA512, SIGNS_PSS, RSA_KEY},
+    {OID_RSA, OID_SHA256, SIGNS_PKCS1, RSA_KEY},
+    {OID_RSA, OID_SHA384, SIGNS_PKCS1, RSA_KEY},
+    {OID_RSA, OID_SHA512, SIGNS_PKCS1, RSA_KEY},
+    {OID_SHA256_WITH_RSA, OID_SHA256, SIGNS_PKCS1, RSA_KEY},
+    {OID_SHA384_WITH_RSA, OID_SHA384, SIGNS_PKCS1, RSA_KEY},
+    {OID_SHA512_WITH_RSA, OID_SHA512, SIGNS_PKCS1, RSA_KEY},
+};
+
+/* What is written: the digest as strong as the curve, and of the two forms of RSA the newer. */
+static const struct {
+    enum key_kind kind;
+    enum oid signature, digest;
+} written[] = {
     {KEY_P256, OID_ECDSA_WITH_SHA256, OID_SHA256},
+    {KEY_P384, OID_ECDSA_WITH_SHA384, OID_SHA384},
+    {KEY_RSA, OID_RSASSA_PSS, OID_SHA256},
+    {KEY_ED25519, OID_ED25519, OID_SHA512},
 };
 
 bool signature_of(enum key_kind kind, struct signature_choice *choice)
 {
-    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++)
-        if (signatures[i].kind == kind) {
-            *choice = signatures[i];
-            return true;
-        }
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++)
+        if (written[i].kind == kind)
+            return signature_is_known(written[i].signature, written[i].digest, choice);
     return false;
 }
 

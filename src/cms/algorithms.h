@@ -35,17 +35,25 @@ struct agreement {
 };
 bool agreement_of(const struct primitives *p, enum key_kind kind, struct agreement *agreement);
 
-/* How a key of one kind signs (RFC 5754 3.3). */
+/* How an object says that it is signed (RFC 5754 3, RFC 4055 3, RFC 8419 3). The digest is that of the content and, but
+ * for Ed25519, of the signed attributes. */
+enum signature_scheme { SIGNS_ECDSA, SIGNS_PSS, SIGNS_PKCS1, SIGNS_EDDSA };
 struct signature_choice {
-    enum key_kind kind;
     enum oid signature;
-    enum oid digest; /* of the content and of the signed attributes */
+    enum oid digest;
+    enum signature_scheme scheme;
+    unsigned kinds; /* of keys that sign so: 1 << enum key_kind */
 };
-/* By the kind of key, and by what an object says. */
+/* What is written with a key of this kind; false for one that cannot sign. */
 bool signature_of(enum key_kind kind, struct signature_choice *choice);
+/* What an object says; false for what is refused. */
 bool signature_is_known(enum oid signature, enum oid digest, struct signature_choice *choice);
+static inline bool signature_fits(const struct signature_choice *choice, enum key_kind kind)
+{
+    return choice->kinds >> kind & 1;
+}
 
-/* The digests that certificates are named with in signingCertificateV2. */
+/* SHA-256, SHA-384, SHA-512; null for every other, and so for those that are refused. */
 EVP_MD *digest_of(const struct primitives *p, enum oid oid);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "cms/der.h"
 
+enum { RSA_EXPONENT_MAX = 5 }; /* bytes, with the zero that a highest bit set needs */
+
 static const struct key_traits table[] = {
     {KEY_P256, OID_EC_PUBLIC_KEY, OID_P256, 256, 256, true, true, false},
     {KEY_P384, OID_EC_PUBLIC_KEY, OID_P384, 384, 384, true, true, false},
@@ -27,6 +29,24 @@ static bool is_infinity(struct span point, enum oid curve)
     return curve != OID_UNKNOWN && point.len <= 1;
 }
 
+/* RSAPublicKey (RFC 3279 2.3.1). With 1 as exponent anyone could sign; with one of thousands of bits each verification
+ * costs a stranger's server as much as a private-key operation. */
+static bool exponent_is_sound(struct span bits)
+{
+    struct cursor c = cursor_over(bits);
+    struct span modulus, exponent;
+    if (!der_well_formed(bits) || !der_enter(&c, DER_SEQUENCE, &c) || !der_take_content(&c, DER_INTEGER, &modulus) ||
+        !der_take_content(&c, DER_INTEGER, &exponent) || !cursor_done(&c))
+        return false;
+    bool odd = exponent.len && exponent.at[exponent.len - 1] & 1;
+    return odd && exponent.len <= RSA_EXPONENT_MAX && !span_equal(exponent, SPAN("\x01"));
+}
+
+static bool value_is_sound(const struct key_traits *traits, struct span bits)
+{
+    return traits->kind == KEY_RSA ? exponent_is_sound(bits) : !is_infinity(bits, traits->curve);
+}
+
 const struct key_traits *key_traits_of(struct span public_key_info, EVP_PKEY *key)
 {
     struct cursor c = cursor_over(public_key_info);
@@ -37,7 +57,7 @@ const struct key_traits *key_traits_of(struct span public_key_info, EVP_PKEY *ke
     int size = EVP_PKEY_get_bits(key);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (algorithm.oid == table[i].algorithm && curve_is(&algorithm, table[i].curve))
-            return size >= table[i].bits_min && size <= table[i].bits_max && !is_infinity(bits, table[i].curve)
+            return size >= table[i].bits_min && size <= table[i].bits_max && value_is_sound(&table[i], bits)
                        ? &table[i]
                        : NULL;
     return NULL;

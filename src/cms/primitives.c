@@ -57,6 +57,16 @@ enum rule crypto_refused(enum rule rule)
     return rule;
 }
 
+bool hash_of(const EVP_MD *digest, struct span s, uint8_t hash[EVP_MAX_MD_SIZE], size_t *len)
+{
+    unsigned n = 0;
+    bool ok = EVP_Digest(s.at, s.len, hash, &n, digest, NULL) == 1;
+    *len = n;
+    if (!ok)
+        ERR_clear_error();
+    return ok;
+}
+
 /* EVP counts in int. */
 static bool fits(struct span s)
 {

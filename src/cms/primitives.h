@@ -22,6 +22,9 @@ const struct primitives *primitives(void);
 /* Empties OpenSSL's queue of errors, so that none of ours is taken for one of TLS later, and gives `rule` back. */
 enum rule crypto_refused(enum rule rule);
 
+/* The hash of one span; `*len` is that of the digest. False when the library fails. */
+bool hash_of(const EVP_MD *digest, struct span s, uint8_t hash[EVP_MAX_MD_SIZE], size_t *len);
+
 /* One AES-GCM operation over whole buffers; the additional data comes in two pieces. `out` has plain.len bytes.
  * gcm_open gives false, and `out` wiped, when the tag does not fit. */
 bool gcm_seal(EVP_CIPHER *cipher, const uint8_t *key, const uint8_t nonce[GCM_NONCE_LEN], const struct span aad[2],

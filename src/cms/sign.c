@@ -1,14 +1,10 @@
-#include <openssl/evp.h>
-
-#include "cms/algorithms.h"
 #include "cms/content_info.h"
+#include "cms/signature.h"
 #include "sipseal/cms.h"
-#include "sipseal/digest.h"
 
 enum {
     ATTRIBUTES_ROOM = 512, /* what the signed attributes of one signer take */
-    SIGNATURE_MAX = 160,   /* DER ECDSA-Sig-Value on curves up to P-521 */
-    FIXED_ROOM = 512 + ATTRIBUTES_ROOM,
+    FIXED_ROOM = 512 + ATTRIBUTES_ROOM + SIGNATURE_MAX,
 };
 
 /* Attribute { type, SET { value } }; what is the value was written since the mark. */
@@ -20,14 +16,14 @@ static void wrap_attribute(struct der_writer *w, enum oid type, size_t mark)
 }
 
 /* RFC 5652 11.1, 11.2, 11.3; RFC 5035 3 with SHA-256, its default, which DER leaves out. */
-static void put_attribute(struct der_writer *w, enum oid type, const uint8_t digest[SHA256_LEN],
+static void put_attribute(struct der_writer *w, enum oid type, struct span digest,
                           const struct certificate *signer, int64_t signing_time)
 {
     size_t mark = der_mark(w);
     if (type == OID_CONTENT_TYPE) {
         der_put_oid(w, OID_DATA);
     } else if (type == OID_MESSAGE_DIGEST) {
-        der_put_item(w, DER_OCTET_STRING, span_of(digest, SHA256_LEN));
+        der_put_item(w, DER_OCTET_STRING, digest);
     } else if (type == OID_SIGNING_TIME) {
         der_put_time(w, signing_time);
     } else {
@@ -40,7 +36,7 @@ static void put_attribute(struct der_writer *w, enum oid type, const uint8_t dig
 }
 
 /* The signed attributes as a DER SET OF: what is hashed (RFC 5652 5.4). */
-static bool put_signed_attributes(struct der_writer *w, const uint8_t digest[SHA256_LEN],
+static bool put_signed_attributes(struct der_writer *w, struct span digest,
                                   const struct certificate *signer, int64_t signing_time)
 {
     static const enum oid types[] = {OID_CONTENT_TYPE, OID_MESSAGE_DIGEST, OID_SIGNING_TIME,
@@ -58,36 +54,22 @@ static bool put_signed_attributes(struct der_writer *w, const uint8_t digest[SHA
     return !scratch.full && !w->full;
 }
 
-static enum rule sign_hash(EVP_PKEY *key, const uint8_t hash[SHA256_LEN], uint8_t signature[SIGNATURE_MAX],
-                           size_t *len)
-{
-    *len = SIGNATURE_MAX;
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    /* Without memory OpenSSL 3.0 reports success and a length of -1. */
-    bool ok = context && EVP_PKEY_sign_init(context) > 0 &&
-              EVP_PKEY_sign(context, signature, len, hash, SHA256_LEN) > 0 && *len <= SIGNATURE_MAX;
-    EVP_PKEY_CTX_free(context);
-    return ok ? RULE_OK : crypto_refused(RULE_CRYPTO_LIBRARY);
-}
-
 /* SignerInfo (RFC 5652 5.3), backwards. */
 static enum rule put_signer_info(struct der_writer *w, const struct identity *signer, struct span content,
                                  int64_t signing_time, const struct signature_choice *choice)
 {
-    uint8_t digest[SHA256_LEN], hash[SHA256_LEN], signature[SIGNATURE_MAX], bytes[ATTRIBUTES_ROOM];
+    uint8_t digest[EVP_MAX_MD_SIZE], signature[SIGNATURE_MAX], bytes[ATTRIBUTES_ROOM];
     struct der_writer attributes = der_writer_over(bytes, sizeof bytes);
-    size_t len, mark = der_mark(w);
-    if (!sha256(content, digest))
+    size_t digest_len, len, mark = der_mark(w);
+    if (!hash_of(digest_of(primitives(), choice->digest), content, digest, &digest_len))
         return RULE_CRYPTO_LIBRARY;
-    if (!put_signed_attributes(&attributes, digest, signer->certificate, signing_time))
+    if (!put_signed_attributes(&attributes, span_of(digest, digest_len), signer->certificate, signing_time))
         return RULE_INTERNAL;
-    if (!sha256(der_written(&attributes), hash))
-        return RULE_CRYPTO_LIBRARY;
-    enum rule rule = sign_hash(signer->key, hash, signature, &len);
+    enum rule rule = signature_make(choice, signer->key, der_written(&attributes), signature, &len);
     if (rule != RULE_OK)
         return rule;
     der_put_item(w, DER_OCTET_STRING, span_of(signature, len));
-    der_put_algorithm(w, choice->signature);
+    signature_put_algorithm(w, choice);
     bytes[attributes.start] = DER_CONTEXT_CONSTRUCTED(0); /* IMPLICIT in the object, SET OF in the hash */
     der_put(w, der_written(&attributes));
     der_put_algorithm(w, choice->digest);
@@ -121,6 +103,8 @@ static enum rule put_all(struct der_writer *w, const struct identity *signer, st
 {
     struct signature_choice choice;
     size_t whole = der_mark(w), mark;
+    if (!primitives())
+        return RULE_CRYPTO_LIBRARY;
     if (!signature_of(signer->certificate->key_kind, &choice))
         return RULE_CERT_KEY;
     enum rule rule = put_signer_info(w, signer, content, signing_time, &choice);

@@ -1,38 +1,39 @@
-#include <openssl/evp.h>
-
-#include "cms/algorithms.h"
 #include "cms/certificate_outline.h"
+#include "cms/signature.h"
 #include "cms/signed_data.h"
 #include "sipseal/cms.h"
 #include "sipseal/digest.h"
 
-/* The forbidden is refused before anything is computed. ECDSA has no parameters; those of SHA-2 are absent or NULL
- * (RFC 5754 2, 3.3). */
+/* The forbidden is refused before anything is computed. The parameters of SHA-2 are absent or NULL (RFC 5754 2), and
+ * beside Ed25519 absent (RFC 8419 3.1). */
 static enum rule judge_algorithms(const struct signed_data *s, struct signature_choice *choice)
 {
     return signature_is_known(s->signature_algorithm.oid, s->digest.oid, choice) && der_no_parameters(&s->digest) &&
-                   s->signature_algorithm.parameters.len == 0
+                   (choice->scheme != SIGNS_EDDSA || s->digest.parameters.len == 0) &&
+                   signature_parameters_fit(choice, &s->signature_algorithm)
                ? RULE_OK
                : RULE_CMS_ALGORITHM;
 }
 
 /* content-type, message-digest, signing-time (RFC 5652 11). RFC 5652 lets a signature do without attributes;
  * protocol.md 2.4 does not, since replay is told by them. */
-static enum rule check_attributes(const struct signed_data *s, struct span content, int64_t *signing_time)
+static enum rule check_attributes(const struct signed_data *s, const struct signature_choice *choice,
+                                  struct span content, int64_t *signing_time)
 {
     struct cursor type = cursor_over(attribute_value(&s->attributes, OID_CONTENT_TYPE));
     struct cursor digest = cursor_over(attribute_value(&s->attributes, OID_MESSAGE_DIGEST));
     struct cursor time = cursor_over(attribute_value(&s->attributes, OID_SIGNING_TIME));
     struct span said;
     enum oid oid;
-    uint8_t computed[SHA256_LEN];
+    uint8_t computed[EVP_MAX_MD_SIZE];
+    size_t len;
     *signing_time = INT64_MIN;
     if (!der_take_oid(&type, &oid) || oid != OID_DATA || !der_take_content(&digest, DER_OCTET_STRING, &said) ||
         (!cursor_done(&time) && !der_take_time(&time, signing_time)))
         return RULE_CMS_STRUCTURE;
-    if (!sha256(content, computed))
+    if (!hash_of(digest_of(primitives(), choice->digest), content, computed, &len))
         return RULE_CRYPTO_LIBRARY;
-    return span_equal(said, span_of(computed, sizeof computed)) ? RULE_OK : RULE_SIGNATURE_INVALID;
+    return span_equal(said, span_of(computed, len)) ? RULE_OK : RULE_SIGNATURE_INVALID;
 }
 
 /* signingCertificateV2 (RFC 5035 3): its first ESSCertIDv2 is the signer's. Without an algorithm it is SHA-256. */
@@ -42,7 +43,7 @@ static enum rule check_signing_certificate(const struct signed_data *s, const st
     struct der_algorithm algorithm = {.oid = OID_SHA256};
     struct span hash;
     uint8_t computed[EVP_MAX_MD_SIZE];
-    unsigned len;
+    size_t len;
     if (cursor_done(&c))
         return RULE_OK;
     if (!der_enter(&c, DER_SEQUENCE, &c) || !der_enter(&c, DER_SEQUENCE, &c) || !der_enter(&c, DER_SEQUENCE, &id) ||
@@ -52,8 +53,8 @@ static enum rule check_signing_certificate(const struct signed_data *s, const st
     EVP_MD *digest = digest_of(primitives(), algorithm.oid);
     if (!digest)
         return RULE_CMS_ALGORITHM;
-    if (EVP_Digest(signer->der.at, signer->der.len, computed, &len, digest, NULL) != 1)
-        return crypto_refused(RULE_CRYPTO_LIBRARY);
+    if (!hash_of(digest, signer->der, computed, &len))
+        return RULE_CRYPTO_LIBRARY;
     return span_equal(hash, span_of(computed, len)) ? RULE_OK : RULE_SIGNATURE_INVALID;
 }
 
@@ -104,23 +105,9 @@ static enum rule find_signer(const struct signed_data *s, struct trust *cache, s
 
 /* --- the signature --- */
 
-static enum rule check_signature(const struct certificate *signer, const struct signature_choice *choice,
-                                 const uint8_t hash[SHA256_LEN], struct span signature)
-{
-    if (signer->key_kind != choice->kind)
-        return RULE_CMS_ALGORITHM;
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, signer->key, NULL);
-    if (!context || EVP_PKEY_verify_init(context) <= 0) {
-        EVP_PKEY_CTX_free(context);
-        return crypto_refused(RULE_CRYPTO_LIBRARY);
-    }
-    int verified = EVP_PKEY_verify(context, signature.at, signature.len, hash, SHA256_LEN);
-    EVP_PKEY_CTX_free(context);
-    return verified == 1 ? RULE_OK : crypto_refused(RULE_SIGNATURE_INVALID);
-}
-
-/* The received bytes of the signed attributes under the tag of SET OF (RFC 5652 5.4). */
-static bool hash_attributes(const struct signed_data *s, uint8_t hash[SHA256_LEN])
+/* The received bytes of the signed attributes under the tag of SET OF (RFC 5652 5.4), always with SHA-256: a name for
+ * the message (protocol.md 2.1, "Replay"). */
+static bool name_attributes(const struct signed_data *s, uint8_t hash[SHA256_LEN])
 {
     struct sha256 h;
     sha256_begin(&h);
@@ -129,15 +116,17 @@ static bool hash_attributes(const struct signed_data *s, uint8_t hash[SHA256_LEN
     return sha256_end(&h, hash);
 }
 
-static enum rule verify_with(const struct signed_data *s, const struct signature_choice *choice,
+static enum rule verify_with(struct arena *arena, const struct signed_data *s, const struct signature_choice *choice,
                              struct cms_signed *out)
 {
+    if (!signature_fits(choice, out->signer->key_kind))
+        return RULE_CMS_ALGORITHM;
     enum rule rule = check_signing_certificate(s, out->signer);
     if (rule != RULE_OK)
         return rule;
-    if (!hash_attributes(s, out->attributes_hash))
+    if (!name_attributes(s, out->attributes_hash))
         return RULE_CRYPTO_LIBRARY;
-    return check_signature(out->signer, choice, out->attributes_hash, s->signature);
+    return signature_check(arena, choice, out->signer->key, s->signed_attributes.whole, s->signature);
 }
 
 /* Only once the signature holds: parsing costs more than verifying. What does not parse is no candidate. */
@@ -158,7 +147,6 @@ enum rule cms_verify(struct arena *arena, struct span der, const struct span *de
 {
     struct signed_data s;
     struct signature_choice choice;
-    (void)arena; /* everything that is read points into the object */
     *out = (struct cms_signed){.signing_time = INT64_MIN};
     enum rule rule = primitives() ? signed_data_read(der, &s) : RULE_CRYPTO_LIBRARY;
     if (rule == RULE_OK && s.has_content == (detached != NULL))
@@ -168,11 +156,11 @@ enum rule cms_verify(struct arena *arena, struct span der, const struct span *de
     if (rule != RULE_OK)
         return rule;
     out->content = detached ? *detached : s.content;
-    rule = check_attributes(&s, out->content, &out->signing_time);
+    rule = check_attributes(&s, &choice, out->content, &out->signing_time);
     if (rule == RULE_OK)
         rule = find_signer(&s, cache, known, known_count, &out->signer);
     if (rule == RULE_OK)
-        rule = verify_with(&s, &choice, out);
+        rule = verify_with(arena, &s, &choice, out);
     if (rule == RULE_OK)
         rule = fill_bag(&s, cache, out);
     if (rule != RULE_OK)

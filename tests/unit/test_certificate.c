@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include <openssl/param_build.h>
 #include <openssl/x509v3.h>
 
 #include "der_edit.h"
@@ -179,6 +180,51 @@ static void keys_of_the_kinds_of_the_profile_are_known_and_others_refused(void *
         certificate_release(c);
         EVP_PKEY_free(cases[i].key);
     }
+}
+
+/* The modulus of `key` with another exponent. */
+static EVP_PKEY *with_exponent(EVP_PKEY *key, const char *hex)
+{
+    BIGNUM *modulus = NULL, *exponent = NULL;
+    EVP_PKEY *made = NULL;
+    assert_int_equal(EVP_PKEY_get_bn_param(key, "n", &modulus), 1);
+    assert_true(BN_hex2bn(&exponent, hex) > 0);
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    assert_true(OSSL_PARAM_BLD_push_BN(build, "n", modulus) && OSSL_PARAM_BLD_push_BN(build, "e", exponent));
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
+    assert_int_equal(EVP_PKEY_fromdata(context, &made, EVP_PKEY_PUBLIC_KEY, params), 1);
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(build);
+    BN_free(modulus);
+    BN_free(exponent);
+    return made;
+}
+
+static void rsa_keys_with_exponents_that_anyone_can_undo_or_that_cost_too_much_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        const char *exponent;
+        enum rule rule;
+    } cases[] = {
+        {"010001", RULE_OK},        {"03", RULE_OK},
+        {"01", RULE_CERT_KEY},      {"010000", RULE_CERT_KEY},
+        {"FFFFFFFF", RULE_OK},      {"0100000001", RULE_OK},
+        {"FF00000001", RULE_CERT_KEY}, {"010000000000000001", RULE_CERT_KEY},
+    };
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct certificate *c;
+        EVP_PKEY *odd = with_exponent(key, cases[i].exponent);
+        enum rule rule = parse_odd(f, &(struct pki_odd){.subject = "k", .key = odd, .authority = &f->authority}, &c);
+        assert_rule(rule, cases[i].rule);
+        certificate_release(c);
+        EVP_PKEY_free(odd);
+    }
+    EVP_PKEY_free(key);
 }
 
 static void a_curve_given_by_its_parameters_is_refused(void **state)
@@ -556,6 +602,7 @@ int main(void)
         TEST(an_extension_that_stands_twice_is_refused),
         TEST(names_beyond_the_limit_are_not_looked_at),
         TEST(keys_of_the_kinds_of_the_profile_are_known_and_others_refused),
+        TEST(rsa_keys_with_exponents_that_anyone_can_undo_or_that_cost_too_much_are_refused),
         TEST(a_curve_given_by_its_parameters_is_refused),
         TEST(the_point_at_infinity_is_no_key),
         TEST(every_truncation_of_a_certificate_is_refused),

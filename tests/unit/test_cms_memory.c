@@ -5,7 +5,10 @@
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
 
 #include "pki.h"
 #include "sipseal/cms.h"
@@ -49,11 +52,15 @@ static void give(void *at, const char *file, int line)
     free(at);
 }
 
+enum { KINDS = 4 };
+
 struct fixture {
     struct arena arena;
     struct identity authority, user;
+    struct identity other[KINDS]; /* with keys of other kinds */
     struct trust *trust;
     struct span sealed, signed_object;
+    struct identity *self; /* who acts */
     size_t mark;
 };
 
@@ -98,13 +105,13 @@ static enum rule parse(struct fixture *f)
 static enum rule seal(struct fixture *f)
 {
     struct span der;
-    return cms_seal(&f->arena, &f->user.certificate, 1, CONTENT, &der);
+    return cms_seal(&f->arena, &f->self->certificate, 1, CONTENT, &der);
 }
 
 static enum rule open_sealed(struct fixture *f)
 {
     struct span content;
-    enum rule rule = cms_open(&f->arena, f->sealed, &f->user, &content);
+    enum rule rule = cms_open(&f->arena, f->sealed, f->self, &content);
     assert_span_equal(content, rule == RULE_OK ? CONTENT : SPAN(""));
     return rule;
 }
@@ -112,7 +119,7 @@ static enum rule open_sealed(struct fixture *f)
 static enum rule sign(struct fixture *f)
 {
     struct span der;
-    return cms_sign(&f->arena, &f->user, NULL, 0, CONTENT, PKI_NOW, &der);
+    return cms_sign(&f->arena, f->self, NULL, 0, CONTENT, PKI_NOW, &der);
 }
 
 /* The bag is read from the cache, so that it is not parsing that fails again and again. */
@@ -149,6 +156,36 @@ static enum rule issue(struct fixture *f)
         arena_rewind(&f->arena, f->mark); /* the key is the caller's to give back */
     return rule;
 }
+
+/* --- keys of other kinds --- */
+
+static struct identity with_key(struct fixture *f, EVP_PKEY *key)
+{
+    struct identity identity = {.key = key};
+    struct span der = pki_odd(&f->arena, &(struct pki_odd){.subject = "k", .key = key, .authority = &f->authority},
+                              NULL);
+    assert_rule(certificate_parse(der, &identity.certificate), RULE_OK);
+    return identity;
+}
+
+static void signing_and_verifying_survive_with_keys_of_other_kinds(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < KINDS; i++) {
+        f->self = &f->other[i];
+        if (!f->self->certificate->may_sign)
+            continue;
+        try_with_every_failure(f, sign, false);
+        assert_rule(cms_sign(&f->arena, f->self, NULL, 0, CONTENT, PKI_NOW, &f->signed_object), RULE_OK);
+        size_t mark = f->mark;
+        f->mark = arena_mark(&f->arena);
+        try_with_every_failure(f, verify, false);
+        f->mark = mark;
+        arena_rewind(&f->arena, mark);
+    }
+}
+
+/* --- */
 
 static void parsing_a_certificate_survives(void **state)
 {
@@ -194,6 +231,11 @@ static int set_up(void **state)
     f.user = pki_user(&f.authority, "sip:user@home.example");
     assert_rule(cms_seal(&f.arena, &f.user.certificate, 1, CONTENT, &f.sealed), RULE_OK);
     assert_rule(cms_sign(&f.arena, &f.user, NULL, 0, CONTENT, PKI_NOW, &f.signed_object), RULE_OK);
+    f.self = &f.user;
+    f.other[0] = with_key(&f, EVP_EC_gen("P-384"));
+    f.other[1] = with_key(&f, EVP_RSA_gen(2048));
+    f.other[2] = with_key(&f, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+    f.other[3] = with_key(&f, EVP_PKEY_Q_keygen(NULL, NULL, "X25519"));
     f.trust = pki_trust(&f.authority);
     f.mark = arena_mark(&f.arena);
     *state = &f;
@@ -204,6 +246,8 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     trust_free(f->trust);
+    for (size_t i = 0; i < KINDS; i++)
+        identity_clear(&f->other[i]);
     identity_clear(&f->user);
     identity_clear(&f->authority);
     arena_close(&f->arena);
@@ -216,7 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(parsing_a_certificate_survives), TEST(sealing_survives),        TEST(opening_survives),
         TEST(signing_survives),               TEST(verifying_survives),      TEST(checking_trust_survives),
-        TEST(issuing_survives),
+        TEST(issuing_survives),               TEST(signing_and_verifying_survive_with_keys_of_other_kinds),
     };
     if (!CRYPTO_set_mem_functions(take, take_again, give))
         return 1;

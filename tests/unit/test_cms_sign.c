@@ -418,21 +418,6 @@ static void forbidden_algorithms_are_refused(void **state)
     assert_edited(f, SIGNER ".2", SPAN("\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00"), RULE_OK);
 }
 
-static void a_key_of_another_kind_neither_signs_nor_verifies_so_far(void **state)
-{
-    struct fixture *f = *state;
-    EVP_PKEY *key = EVP_EC_gen("P-384");
-    struct identity other = {.key = key};
-    struct span der = pki_odd(&f->arena, &(struct pki_odd){.subject = "p384", .key = key}, NULL);
-    assert_rule(certificate_parse(der, &other.certificate), RULE_OK);
-    assert_rule(cms_sign(&f->arena, &other, NULL, 0, CONTENT, PKI_NOW, &der), RULE_CERT_KEY);
-    der = der_replace(&f->arena, signed_by_alice(f), SIGNER ".1", other.certificate->issuer_and_serial);
-    der = der_replace(&f->arena, der, CERTIFICATES ".0", other.certificate->der);
-    der = sign_again(f, der_replace(&f->arena, der, SIGNING_CERTIFICATE, SPAN("")), key);
-    assert_verifies(f, der, RULE_CMS_ALGORITHM);
-    identity_clear(&other);
-}
-
 /* --- attributes: RFC 5652 5.3, 11; protocol.md 2.4 --- */
 
 static void what_the_attributes_must_hold_is_asked_for(void **state)
@@ -673,7 +658,6 @@ int main(void)
         TEST(a_flipped_bit_never_gives_other_content_or_another_signer),
         TEST(every_truncation_is_refused),
         TEST(forbidden_algorithms_are_refused),
-        TEST(a_key_of_another_kind_neither_signs_nor_verifies_so_far),
         TEST(what_the_attributes_must_hold_is_asked_for),
         TEST(an_attribute_twice_or_with_none_or_several_values_is_refused),
         TEST(attributes_out_of_order_are_refused),
