@@ -99,13 +99,21 @@ static struct peer *udp_peer(struct fixture *f, int family)
     return new_peer(f, fd, port);
 }
 
-static struct peer *tcp_client(struct fixture *f)
+/* A connection with a receive buffer of that many bytes; 0: as large as the system makes it. */
+static struct peer *tcp_client_with(struct fixture *f, int buffer)
 {
     socklen_t len;
     struct sockaddr_storage address = loopback(AF_INET, f->tcp, &len);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (buffer)
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, len), 0);
     return new_peer(f, fd, 0);
+}
+
+static struct peer *tcp_client(struct fixture *f)
+{
+    return tcp_client_with(f, 0);
 }
 
 static struct peer *tcp_listener(struct fixture *f)
@@ -467,9 +475,7 @@ static void a_peer_that_does_not_read_keeps_nobody_else_waiting(void **state)
     struct fixture *f = *state;
     start(f);
     end_setup(f);
-    struct peer *deaf = tcp_client(f), *other = tcp_client(f);
-    const int little = 4096;
-    assert_int_equal(setsockopt(deaf->fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little), 0);
+    struct peer *deaf = tcp_client_with(f, 4096), *other = tcp_client(f);
     for (int i = 0; i < 20000; i++) /* some megabytes of answers: more than the sockets hold */
         send_tcp(deaf, request("INVITE", "a.example", "TCP", "x"));
     send_tcp(other, request("INFO", "a.example", "TCP", "1"));
