@@ -286,7 +286,7 @@ static void read_limits(struct config_reader *r, struct yaml_value v)
     yaml_number(yaml_key(&m, "jobs_per_vault", YAML_OPTIONAL), 1, 100000, &l->jobs_per_vault);
     yaml_number(yaml_key(&m, "store_jobs", YAML_OPTIONAL), 1, 100000, &l->store_jobs);
     yaml_number(yaml_key(&m, "bindings", YAML_OPTIONAL), 1, 10000000, &l->bindings);
-    yaml_number(yaml_key(&m, "bindings_per_user", YAML_OPTIONAL), 1, 1000, &l->bindings_per_user);
+    yaml_number(yaml_key(&m, "bindings_per_user", YAML_OPTIONAL), 1, 32, &l->bindings_per_user);
     yaml_seconds(yaml_key(&m, "idle_seconds", YAML_OPTIONAL), 1, 86400, &idle);
     l->idle_seconds = (uint32_t)idle;
     yaml_map_end(&m);

@@ -84,11 +84,38 @@ static enum rule note_target(struct pass *pass, const struct target *target)
     return pass->contact ? RULE_OK : RULE_NO_MEMORY;
 }
 
-/* Nobody from outside is let to this machine's own services by writing a loopback address into a Route. */
-static enum rule check_target(const struct pass *pass, const struct target *target)
+/* Who may register for an own domain is one of its users. */
+static bool is_own_user(const struct proxy *p, const struct proxy_source *source)
 {
-    bool to_inside = target->chosen_by_sender && address_is_loopback(&target->hop.address);
-    return to_inside && !address_is_loopback(&pass->source.address) ? RULE_SIP_ROUTE : RULE_OK;
+    for (size_t i = 0; i < p->settings.route_count; i++) {
+        const struct route *route = &p->settings.route[i];
+        for (size_t j = 0; route->registrar && j < route->allow_count; j++)
+            if (address_block_holds(&route->allow[j], (const struct sockaddr *)&source->address))
+                return true;
+    }
+    return false;
+}
+
+static bool is_configured_next(const struct proxy *p, const struct hop *hop)
+{
+    for (size_t i = 0; i < p->settings.route_count; i++) {
+        const struct route *route = &p->settings.route[i];
+        if (route->has_next && address_same_host(&route->next.address, &hop->address) &&
+            address_port(&route->next.address) == address_port(&hop->address))
+            return true;
+    }
+    return false;
+}
+
+/* An address that the sender wrote into a Route is followed where the proxy would send anyway, and for own users: else
+ * anybody could reach anything through it. Nobody from outside is let to this machine's own services. */
+static enum rule check_target(const struct proxy *p, const struct pass *pass, const struct target *target)
+{
+    if (!target->chosen_by_sender || is_configured_next(p, &target->hop))
+        return RULE_OK;
+    if (address_is_loopback(&target->hop.address) && !address_is_loopback(&pass->source.address))
+        return RULE_SIP_ROUTE;
+    return is_own_user(p, &pass->source) ? RULE_OK : RULE_SIP_ROUTE;
 }
 
 static void admit_forwarding(struct proxy *p, struct pass *pass, const struct sip_message *m,
@@ -96,7 +123,7 @@ static void admit_forwarding(struct proxy *p, struct pass *pass, const struct si
 {
     enum rule rule = check_forwarding(p, m);
     if (rule == RULE_OK)
-        rule = check_target(pass, target);
+        rule = check_target(p, pass, target);
     if (rule == RULE_OK && refuse_extensions(p, pass, m, SIP_H_PROXY_REQUIRE))
         return;
     if (rule == RULE_OK)
