@@ -84,8 +84,8 @@ def seal(content, readers, cipher="aes-128-gcm", kdf="sha256"):
 
 
 def attempt(body, certificate, key):
-    """What `openssl cms -decrypt` gets out of a body, or None when it cannot; and its words. The certificate is given so
-    that only the entry for it is tried."""
+    """What `openssl cms -decrypt` gets out of a body, or None when it cannot; and its words. The certificate is given
+    so that only the entry for it is tried."""
     result = run([PROGRAM, "cms", "-decrypt", "-binary", "-inform", "DER", "-recip", certificate, "-inkey", key],
                  body, status=None)
     return result.stdout if result.returncode == 0 else None, result.stderr.decode()

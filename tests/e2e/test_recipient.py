@@ -1,5 +1,5 @@
-"""The recipient's side of bad input (protocol.md 2.1 to 2.3, 4): what must not be believed is refused and not shown, what
-proves nothing is shown as proving nothing.
+"""The recipient's side of bad input (protocol.md 2.1 to 2.3, 4): what must not be believed is refused and not
+shown, what proves nothing is shown as proving nothing.
 
 As in test_bad_input.py, each case changes one thing in a message that OpenSSL made by the letter."""
 # timeout: 300
