@@ -19,7 +19,7 @@ deps:
 	@scripts/deps build
 
 $(BUILD)/build.ninja:
-	meson setup $(BUILD) --buildtype=release --prefix=$(PREFIX) -Dtests=false
+	meson setup $(BUILD) --buildtype=release -Db_lto=true --prefix=$(PREFIX) -Dtests=false
 
 $(BUILD_TEST)/build.ninja:
 	meson setup $(BUILD_TEST) -Db_sanitize=address,undefined -Db_lundef=false --werror
