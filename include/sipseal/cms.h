@@ -1,5 +1,6 @@
 /* CMS for the profile of protocol.md 2: SignedData (RFC 5652) and AuthEnvelopedData with AES-GCM (RFC 5083, RFC 5084),
- * ECDH recipients (RFC 5753). Strict DER in and out; OpenSSL's EVP for every primitive. Knows nothing of SIP. */
+ * readers by ECDH (RFC 5753, RFC 8418) and RSAES-OAEP (RFC 3560). Strict DER in and out; OpenSSL's EVP for every
+ * primitive. Knows nothing of SIP. */
 #ifndef SIPSEAL_CMS_H
 #define SIPSEAL_CMS_H
 
@@ -15,13 +16,24 @@ enum {
 
 /* --- sealed --- */
 
-/* AuthEnvelopedData over `content`, for every reader; AES-128-GCM, a fresh key and nonce. One KeyAgreeRecipientInfo
- * with one ephemeral key holds all readers on the same curve (RFC 5753 7.2). `*der` is in the arena. Readers must
- * have been checked (trust_check, USE_SEAL) by the caller. RULE_CMS_STRUCTURE for no reader, or one that stands twice;
- * RULE_CMS_LIMIT; RULE_CERT_KEY for a reader whose key is of a kind that cannot be sealed to (so far: all but P-256);
- * RULE_NO_MEMORY, RULE_NO_RANDOM, RULE_CRYPTO_LIBRARY. */
+/* AuthEnvelopedData over `content`, for every reader, with a fresh key and nonce. A reader's key decides how it gets
+ * the content-encryption key: P-256 by ECDH with the SHA-256 KDF, P-384 with the SHA-384 KDF (RFC 5753), X25519 with
+ * HKDF and SHA-256 (RFC 8418), RSA by RSAES-OAEP with SHA-256 (RFC 4055). One KeyAgreeRecipientInfo with one ephemeral
+ * key holds all readers of the same kind; each reader with RSA has a KeyTransRecipientInfo. The content is under
+ * AES-128-GCM, or AES-256-GCM when a reader's key is stronger than 128 bits (P-384); the key wrap is as long as the key
+ * that it wraps. `*der` is in the arena. Readers must have been checked (trust_check, USE_SEAL) by the caller.
+ * RULE_CMS_STRUCTURE for no reader, or one that stands twice; RULE_CMS_LIMIT; RULE_CERT_KEY for a reader whose key
+ * cannot be sealed to (Ed25519); RULE_NO_MEMORY, RULE_NO_RANDOM; RULE_CRYPTO_LIBRARY, also for an X25519 key with which
+ * no secret can be agreed. */
 enum rule cms_seal(struct arena *arena, struct certificate *const *readers, size_t reader_count, struct span content,
                    struct span *der);
+
+/* The same, as the caller chooses. */
+struct cms_choice {
+    bool aes256; /* AES-256-GCM whoever the readers are */
+};
+enum rule cms_seal_as(struct arena *arena, const struct cms_choice *choice, struct certificate *const *readers,
+                      size_t reader_count, struct span content, struct span *der);
 
 /* What the RecipientInfos of a sealed object say, read without any private key. */
 struct cms_readers {
@@ -44,8 +56,9 @@ bool cms_readers_include(const struct cms_readers *readers, const struct certifi
 /* Opens a sealed object. The RecipientInfo that names the identity is found before any private-key operation;
  * RULE_CMS_NOT_READER without one. `*content` is in the arena, and only after the tag was checked; on any failure the
  * arena holds no plaintext. RULE_CMS_OPEN when key or tag are wrong. RULE_CMS_ALGORITHM, also decided before the
- * private key is used, for what protocol.md 2.2 refuses: another cipher, a tag shorter than 16 bytes, a KDF with SHA-1,
- * key transport (so far). Else as cms_readers_of. */
+ * private key is used, for what protocol.md 2.2 refuses: another cipher, a tag shorter than 16 bytes, a KDF or
+ * RSAES-OAEP with SHA-1, PKCS#1 v1.5, an entry that does not fit the kind of the reader's key. Else as
+ * cms_readers_of. */
 enum rule cms_open(struct arena *arena, struct span der, const struct identity *self, struct span *content);
 
 /* --- signed --- */
@@ -81,6 +94,6 @@ enum rule cms_verify(struct arena *arena, struct span der, const struct span *de
 void cms_signed_clear(struct cms_signed *s);
 
 /* Room that cms_seal and cms_sign need in the arena beyond their content. */
-enum { CMS_OVERHEAD_MAX = 96 * 1024 };
+enum { CMS_OVERHEAD_MAX = 160 * 1024 };
 
 #endif

@@ -28,10 +28,24 @@ bool wrap_cipher(const struct primitives *p, enum oid oid, struct cipher_choice 
     return choose(table, sizeof table / sizeof *table, oid, choice);
 }
 
+bool written_ciphers(const struct primitives *p, bool aes256, struct cipher_choice *content,
+                     struct cipher_choice *wrap)
+{
+    return content_cipher(p, aes256 ? OID_AES256_GCM : OID_AES128_GCM, content) &&
+           wrap_cipher(p, aes256 ? OID_AES256_WRAP : OID_AES128_WRAP, wrap);
+}
+
+bool asks_for_aes256(enum key_kind kind)
+{
+    return kind == KEY_P384;
+}
+
 bool agreement_of(const struct primitives *p, enum key_kind kind, struct agreement *agreement)
 {
     const struct agreement table[] = {
-        {KEY_P256, OID_ECDH_STD_SHA256KDF, OID_P256, p->p256, 65},
+        {KEY_P256, OID_EC_PUBLIC_KEY, OID_P256, p->p256, 65, OID_ECDH_STD_SHA256KDF},
+        {KEY_P384, OID_EC_PUBLIC_KEY, OID_P384, p->p384, 97, OID_ECDH_STD_SHA384KDF},
+        {KEY_X25519, OID_X25519, OID_UNKNOWN, NULL, 32, OID_ECDH_STD_HKDF_SHA256},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].kind == kind) {
@@ -41,11 +55,33 @@ bool agreement_of(const struct primitives *p, enum key_kind kind, struct agreeme
     return false;
 }
 
+/* Bits of `kinds`. */
 enum {
     EC = 1 << KEY_P256 | 1 << KEY_P384,
     ED25519 = 1 << KEY_ED25519,
+    X25519 = 1 << KEY_X25519,
     RSA_KEY = 1 << KEY_RSA,
 };
+
+/* On the curves the function of X9.63 (RFC 5753 7.1.4), with X25519 HKDF (RFC 8418 2.2), each with every SHA-2 that the
+ * profile has. */
+bool derivation_of(const struct primitives *p, enum oid scheme, enum key_kind kind, struct key_derivation *derivation)
+{
+    const struct key_derivation table[] = {
+        {OID_ECDH_STD_SHA256KDF, DERIVES_BY_X963, p->sha256, EC},
+        {OID_ECDH_STD_SHA384KDF, DERIVES_BY_X963, p->sha384, EC},
+        {OID_ECDH_STD_SHA512KDF, DERIVES_BY_X963, p->sha512, EC},
+        {OID_ECDH_STD_HKDF_SHA256, DERIVES_BY_HKDF, p->sha256, X25519},
+        {OID_ECDH_STD_HKDF_SHA384, DERIVES_BY_HKDF, p->sha384, X25519},
+        {OID_ECDH_STD_HKDF_SHA512, DERIVES_BY_HKDF, p->sha512, X25519},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].scheme == scheme && (table[i].kinds >> kind & 1)) {
+            *derivation = table[i];
+            return true;
+        }
+    return false;
+}
 
 /* Every pair of a curve and a digest of RFC 5754 is read: each has 128 bits of strength or more. PKCS#1 v1.5 stands
  * under two names, of which CMS has used the first from its beginning (RFC 5754 3.2). */

@@ -11,8 +11,8 @@ enum {
     CONTENT_KEY_MAX = 32,
     WRAP_OVERHEAD = 8,  /* RFC 3394 */
     AGREED_KEY_MAX = 32, /* bytes of the longest key-encryption key */
-    SHARED_SECRET_MAX = 66,
-    POINT_MAX = 133,
+    SHARED_SECRET_MAX = 48,
+    POINT_MAX = 97,
 };
 
 /* A cipher under its object identifier: content encryption (RFC 5084), key wrap (RFC 3565). */
@@ -25,15 +25,32 @@ struct cipher_choice {
 bool content_cipher(const struct primitives *p, enum oid oid, struct cipher_choice *choice);
 bool wrap_cipher(const struct primitives *p, enum oid oid, struct cipher_choice *choice);
 
-/* How a key of one kind agrees (RFC 5753 7.1). */
+/* The content cipher that is written, and the key wrap, which is always as long as the key that it wraps. */
+bool written_ciphers(const struct primitives *p, bool aes256, struct cipher_choice *content,
+                     struct cipher_choice *wrap);
+/* Whether a reader's key asks for AES-256: one stronger than 128 bits. */
+bool asks_for_aes256(enum key_kind kind);
+
+/* How a key of one kind agrees (RFC 5753 7.1, RFC 8418). */
 struct agreement {
     enum key_kind kind;
-    enum oid scheme; /* with the KDF's digest: always SHA-256 so far */
-    enum oid curve;
-    EVP_PKEY *parameters;
-    size_t point_len; /* of an uncompressed point */
+    enum oid key;   /* of the originator's AlgorithmIdentifier */
+    enum oid curve; /* in its parameters; OID_UNKNOWN where it has none */
+    EVP_PKEY *parameters; /* of the curve; null for X25519, which has none */
+    size_t point_len;     /* of a public key as it is sent */
+    enum oid scheme;      /* that is written */
 };
 bool agreement_of(const struct primitives *p, enum key_kind kind, struct agreement *agreement);
+
+/* What makes a key of the agreed secret. */
+struct key_derivation {
+    enum oid scheme;
+    enum { DERIVES_BY_X963, DERIVES_BY_HKDF } function;
+    EVP_MD *digest;
+    unsigned kinds; /* of keys that it is read with: 1 << enum key_kind */
+};
+/* False for what is refused, as with SHA-1. */
+bool derivation_of(const struct primitives *p, enum oid scheme, enum key_kind kind, struct key_derivation *derivation);
 
 /* How an object says that it is signed (RFC 5754 3, RFC 4055 3, RFC 8419 3). The digest is that of the content and, but
  * for Ed25519, of the signed attributes. */

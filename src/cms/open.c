@@ -2,8 +2,7 @@
 
 #include "cms/attributes.h"
 #include "cms/content_info.h"
-#include "cms/key_agreement.h"
-#include "cms/recipient_info.h"
+#include "cms/recover_key.h"
 #include "sipseal/cms.h"
 
 /* AuthEnvelopedData (RFC 5083 2.1), as written. */
@@ -105,54 +104,6 @@ static enum rule judge_content_algorithm(const struct primitives *p, const struc
     return s->mac.len == GCM_TAG_LEN ? RULE_OK : RULE_CMS_STRUCTURE;
 }
 
-/* The parameters of the originator's key are absent, NULL, or the curve (RFC 5753 3.1.1), which is then the
- * reader's. */
-static bool fits_curve(const struct der_algorithm *originator, const struct agreement *agreement)
-{
-    struct cursor c = cursor_over(originator->parameters);
-    enum oid curve;
-    if (originator->oid != OID_EC_PUBLIC_KEY)
-        return false;
-    return der_no_parameters(originator) ||
-           (der_take_oid(&c, &curve) && cursor_done(&c) && curve == agreement->curve);
-}
-
-/* Everything about the key management that can be judged without the private key. */
-static enum rule judge_recipient(const struct primitives *p, const struct recipient *r, enum key_kind own_kind,
-                                 struct agreement *agreement, struct agreement_info *info)
-{
-    struct cursor c = cursor_over(r->key_encryption.parameters);
-    struct der_algorithm wrap;
-    if (r->reader.kind != CMS_KEY_AGREEMENT || !agreement_of(p, own_kind, agreement) ||
-        r->key_encryption.oid != agreement->scheme || !fits_curve(&r->originator, agreement))
-        return RULE_CMS_ALGORITHM;
-    if (!der_take_algorithm(&c, &wrap) || !cursor_done(&c))
-        return RULE_CMS_STRUCTURE;
-    if (wrap.parameters.len || !wrap_cipher(p, wrap.oid, &info->wrap)) /* RFC 3565 2.3.2: absent */
-        return RULE_CMS_ALGORITHM;
-    if (!is_uncompressed(agreement, r->originator_point))
-        return RULE_CMS_ALGORITHM;
-    info->wrap_algorithm = wrap.whole;
-    info->ukm = r->ukm;
-    return RULE_OK;
-}
-
-static enum rule recover_key(const struct primitives *p, const struct recipient *r, const struct identity *self,
-                             size_t key_len, uint8_t key[CONTENT_KEY_MAX])
-{
-    struct agreement agreement;
-    struct agreement_info info;
-    enum rule rule = judge_recipient(p, r, self->certificate->key_kind, &agreement, &info);
-    if (rule != RULE_OK)
-        return rule;
-    if (r->encrypted_key.len != key_len + WRAP_OVERHEAD)
-        return RULE_CMS_OPEN;
-    EVP_PKEY *peer = peer_key(&agreement, r->originator_point);
-    rule = peer ? unwrap_from(self->key, peer, &info, r->encrypted_key, key) : RULE_CMS_OPEN;
-    EVP_PKEY_free(peer);
-    return crypto_refused(rule);
-}
-
 /* Authenticated attributes are authenticated as a SET OF: their own bytes, under another tag (RFC 5083 2.2). */
 static enum rule decrypt(struct arena *arena, const struct sealed *s, const struct cipher_choice *cipher,
                          struct span nonce, const uint8_t *key, struct span *content)
@@ -198,7 +149,7 @@ enum rule cms_open(struct arena *arena, struct span der, const struct identity *
         return RULE_CMS_NOT_READER;
     rule = judge_content_algorithm(p, &s, &cipher, &nonce);
     if (rule == RULE_OK)
-        rule = recover_key(p, r, self, cipher.key_len, key);
+        rule = recover_key(p, r, self, key, cipher.key_len);
     if (rule == RULE_OK)
         rule = decrypt(arena, &s, &cipher, nonce, key, content);
     bytes_wipe(key, sizeof key);

@@ -30,7 +30,7 @@ static EVP_PKEY *curve_parameters(char *group)
 
 static void fetch(void)
 {
-    char p256[] = "P-256";
+    char p256[] = "P-256", p384[] = "P-384";
     fetched = (struct primitives){
         .sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL),
         .sha384 = EVP_MD_fetch(NULL, "SHA2-384", NULL),
@@ -39,10 +39,12 @@ static void fetch(void)
         .aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
         .aes128_wrap = EVP_CIPHER_fetch(NULL, "AES-128-WRAP", NULL),
         .aes256_wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL),
+        .hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL),
         .p256 = curve_parameters(p256),
+        .p384 = curve_parameters(p384),
     };
     fetched_all = fetched.sha256 && fetched.sha384 && fetched.sha512 && fetched.aes128_gcm && fetched.aes256_gcm &&
-                  fetched.aes128_wrap && fetched.aes256_wrap && fetched.p256;
+                  fetched.aes128_wrap && fetched.aes256_wrap && fetched.hkdf && fetched.p256 && fetched.p384;
     ERR_clear_error();
 }
 

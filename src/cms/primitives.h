@@ -3,6 +3,7 @@
 #define SIPSEAL_CMS_PRIMITIVES_H
 
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 
 #include "sipseal/bytes.h"
 #include "sipseal/rule.h"
@@ -13,7 +14,8 @@ struct primitives {
     EVP_MD *sha256, *sha384, *sha512;
     EVP_CIPHER *aes128_gcm, *aes256_gcm;
     EVP_CIPHER *aes128_wrap, *aes256_wrap;
-    EVP_PKEY *p256; /* the curve's parameters without a key: what new keys and received points are made from */
+    EVP_KDF *hkdf;
+    EVP_PKEY *p256, *p384; /* curves' parameters without a key: what new keys and received points are made from */
 };
 
 /* Filled on the first call and never changed afterwards; null when the library lacks one of them. */

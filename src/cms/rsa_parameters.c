@@ -41,6 +41,23 @@ bool pss_parameters_are(struct span parameters, enum oid digest, uint32_t salt_l
            (cursor_done(&in) || (take_number(&in, DER_CONTEXT_CONSTRUCTED(3), 1) && cursor_done(&in)));
 }
 
+/* PSourceAlgorithm: the empty label, which is the default and should be left out (RFC 4055 4.1). */
+static bool take_no_label(struct cursor *c)
+{
+    struct der_algorithm source;
+    struct cursor in;
+    return der_enter(c, DER_CONTEXT_CONSTRUCTED(2), &in) && der_take_algorithm(&in, &source) && cursor_done(&in) &&
+           source.oid == OID_P_SPECIFIED && span_equal(source.parameters, SPAN("\x04\x00"));
+}
+
+bool oaep_parameters_read(struct span parameters, enum oid *digest)
+{
+    struct cursor c = cursor_over(parameters), in;
+    return der_enter(&c, DER_SEQUENCE, &in) && cursor_done(&c) &&
+           take_digest(&in, DER_CONTEXT_CONSTRUCTED(0), digest) && take_mask_generation(&in, *digest) &&
+           (cursor_done(&in) || (take_no_label(&in) && cursor_done(&in)));
+}
+
 static void put_digest(struct der_writer *w, enum oid digest)
 {
     size_t mark = der_mark(w);
@@ -67,6 +84,13 @@ void pss_parameters_put(struct der_writer *w, enum oid digest, uint32_t salt_len
     size_t mark = der_mark(w);
     der_put_small(w, salt_len);
     der_wrap(w, DER_CONTEXT_CONSTRUCTED(2), mark);
+    put_digests(w, digest);
+    der_wrap(w, DER_SEQUENCE, mark);
+}
+
+void oaep_parameters_put(struct der_writer *w, enum oid digest)
+{
+    size_t mark = der_mark(w);
     put_digests(w, digest);
     der_wrap(w, DER_SEQUENCE, mark);
 }

@@ -10,4 +10,8 @@
 bool pss_parameters_are(struct span parameters, enum oid digest, uint32_t salt_len);
 void pss_parameters_put(struct der_writer *w, enum oid digest, uint32_t salt_len);
 
+/* RSAES-OAEP-params: no label. False for anything else; `*digest` is not judged. */
+bool oaep_parameters_read(struct span parameters, enum oid *digest);
+void oaep_parameters_put(struct der_writer *w, enum oid digest);
+
 #endif

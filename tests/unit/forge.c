@@ -9,6 +9,7 @@
 #include <openssl/objects.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 
 #include "cms/der.h"
 
@@ -141,17 +142,32 @@ static struct span shared_info(const struct forge *f, uint32_t bits, struct span
     return der_written(w);
 }
 
+static enum key_kind kind_of(const struct forge *f)
+{
+    return f->reader[0]->key_kind;
+}
+
+static OSSL_PARAM octets(const char *name, struct span s)
+{
+    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)s.at, s.len);
+}
+
 static void derive(const struct forge *f, struct span secret, struct span info, uint8_t *key, size_t len)
 {
     char digest[16];
+    const char *name = or_else(f->kdf, kind_of(f) == KEY_X25519 ? "HKDF" : "X963KDF");
+    bool salted = strcmp(name, "HKDF") == 0 && f->ukm.len;
     snprintf(digest, sizeof digest, "%s", or_else(f->kdf_digest, "SHA256"));
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, (void *)(uintptr_t)secret.at, secret.len),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)info.at, info.len),
+        octets(OSSL_KDF_PARAM_SECRET, secret),
+        octets(OSSL_KDF_PARAM_INFO, info),
+        salted ? octets(OSSL_KDF_PARAM_SALT, f->ukm) : OSSL_PARAM_construct_end(),
         OSSL_PARAM_construct_end(),
     };
-    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "X963KDF", NULL);
+    if (strcmp(name, "HKDF") == 0)
+        params[1].key = OSSL_KDF_PARAM_KEY;
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, name, NULL);
     EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
     assert_int_equal(EVP_KDF_derive(context, key, len, params), 1);
     EVP_KDF_CTX_free(context);
@@ -206,18 +222,30 @@ static void put_originator(struct forging *g, EVP_PKEY *ephemeral)
     der_put_bits(w, span_of(point, len));
     size_t algorithm = der_mark(w);
     der_put(w, g->f->originator_parameters);
-    der_put_oid(w, OID_EC_PUBLIC_KEY);
+    der_put_oid(w, kind_of(g->f) == KEY_X25519 ? OID_X25519 : OID_EC_PUBLIC_KEY);
     der_wrap(w, DER_SEQUENCE, algorithm);
     der_wrap(w, DER_CONTEXT_CONSTRUCTED(1), mark);
     der_wrap(w, DER_CONTEXT_CONSTRUCTED(0), mark);
     OPENSSL_free(point);
 }
 
+static EVP_PKEY *new_ephemeral(const struct forge *f)
+{
+    if (kind_of(f) == KEY_X25519)
+        return EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+    return kind_of(f) == KEY_P384 ? EVP_EC_gen("P-384") : EVP_EC_gen("P-256");
+}
+
+static const char *usual_scheme(const struct forge *f)
+{
+    return kind_of(f) == KEY_X25519 ? "1.2.840.113549.1.9.16.3.19" : "1.3.132.1.11.1";
+}
+
 static void put_key_agreement(struct forging *g, const struct certificate *const *readers, size_t count)
 {
     uint8_t room[128];
     struct der_writer *w = &g->w, algorithm = der_writer_over(room, sizeof room);
-    EVP_PKEY *ephemeral = EVP_EC_gen("P-256");
+    EVP_PKEY *ephemeral = new_ephemeral(g->f);
     put_named_algorithm(&algorithm, short_name(or_else(g->f->wrap, "AES-128-WRAP")), g->f->wrap_parameters);
     size_t whole = der_mark(w), mark;
     for (size_t i = count; i-- > 0;)
@@ -225,7 +253,7 @@ static void put_key_agreement(struct forging *g, const struct certificate *const
     der_wrap(w, DER_SEQUENCE, whole);
     mark = der_mark(w);
     der_put(w, der_written(&algorithm));
-    put_dotted(w, or_else(g->f->scheme, "1.3.132.1.11.1"));
+    put_dotted(w, or_else(g->f->scheme, usual_scheme(g->f)));
     der_wrap(w, DER_SEQUENCE, mark);
     if (g->f->ukm.at) {
         mark = der_mark(w);
@@ -236,6 +264,62 @@ static void put_key_agreement(struct forging *g, const struct certificate *const
     der_put_small(w, 3);
     der_wrap(w, DER_CONTEXT_CONSTRUCTED(1), whole);
     EVP_PKEY_free(ephemeral);
+}
+
+/* OAEP keeps the label that it is given. */
+static void set_label(EVP_PKEY_CTX *context, const char *label)
+{
+    unsigned char *copy = OPENSSL_malloc(strlen(label));
+    memcpy(copy, label, strlen(label));
+    assert_true(EVP_PKEY_CTX_set0_rsa_oaep_label(context, copy, (int)strlen(label)) > 0);
+}
+
+static struct span encrypt_key(struct forging *g, EVP_PKEY *key, uint8_t room[1024])
+{
+    const struct forge_transport *t = &g->f->transport;
+    uint8_t bytes[64] = {0};
+    size_t len = 1024;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+    memcpy(bytes, g->key, g->key_len);
+    bytes[0] ^= g->f->wrong_content_key;
+    assert_int_equal(EVP_PKEY_encrypt_init(context), 1);
+    assert_true(EVP_PKEY_CTX_set_rsa_padding(context, t->padding ? t->padding : RSA_PKCS1_OAEP_PADDING) > 0);
+    if (!t->padding) {
+        EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_get_digestbyname(or_else(t->digest, "SHA256")));
+        EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_get_digestbyname(or_else(t->mgf1, or_else(t->digest, "SHA256"))));
+        if (t->label)
+            set_label(context, t->label);
+    }
+    assert_int_equal(EVP_PKEY_encrypt(context, room, &len, bytes, t->key_len ? t->key_len : g->key_len), 1);
+    EVP_PKEY_CTX_free(context);
+    return span_of(room, len);
+}
+
+static void put_key_transport(struct forging *g, const struct certificate *reader)
+{
+    uint8_t room[1024];
+    struct der_writer *w = &g->w;
+    size_t mark = der_mark(w);
+    der_put_item(w, DER_OCTET_STRING, encrypt_key(g, reader->key, room));
+    der_put(w, g->f->transport.algorithm);
+    if (g->f->by_key_id)
+        der_put_item(w, DER_CONTEXT(0), reader->subject_key_id);
+    else
+        der_put(w, reader->issuer_and_serial);
+    der_put_small(w, g->f->by_key_id ? 2 : 0);
+    der_wrap(w, DER_SEQUENCE, mark);
+}
+
+static void put_readers(struct forging *g, size_t count)
+{
+    if (kind_of(g->f) == KEY_RSA)
+        for (size_t i = count; i-- > 0;)
+            put_key_transport(g, g->f->reader[i]);
+    else if (g->f->key_for_each)
+        for (size_t i = count; i-- > 0;)
+            put_key_agreement(g, &g->f->reader[i], 1);
+    else
+        put_key_agreement(g, g->f->reader, count);
 }
 
 struct span forge_sealed(struct arena *arena, const struct forge *f)
@@ -251,11 +335,7 @@ struct span forge_sealed(struct arena *arena, const struct forge *f)
     mark = der_mark(&g.w);
     while (count < 4 && f->reader[count])
         count++;
-    if (f->key_for_each)
-        for (size_t i = count; i-- > 0;)
-            put_key_agreement(&g, &f->reader[i], 1);
-    else
-        put_key_agreement(&g, f->reader, count);
+    put_readers(&g, count);
     der_wrap(&g.w, DER_SET, mark);
     der_put_small(&g.w, 0);
     der_wrap(&g.w, DER_SEQUENCE, whole);

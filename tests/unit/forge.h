@@ -1,5 +1,6 @@
-/* Sealed objects that cms_seal would not make, to show what cms_open reads and what it refuses. The cryptography is
- * OpenSSL's own (EVP_KDF and the rest), so that libsipseal's is checked against it. */
+/* Sealed objects that cms_seal would not make, to show what cms_open reads and what it refuses. The readers' keys are
+ * of one kind in an object, which says how they get the content's. The cryptography is OpenSSL's own (EVP_KDF and the
+ * rest), so that libsipseal's is checked against it. */
 #ifndef SIPSEAL_TESTS_UNIT_FORGE_H
 #define SIPSEAL_TESTS_UNIT_FORGE_H
 
@@ -10,6 +11,7 @@ struct forge {
     const char *cipher;                  /* OpenSSL's name; null: AES-128-GCM */
     const char *wrap;                    /* null: AES-128-WRAP */
     const char *scheme;                  /* dotted object identifier of the key agreement; null: with the SHA-256 KDF */
+    const char *kdf;                     /* null: X963KDF, with X25519 HKDF */
     const char *kdf_digest;              /* null: SHA256 */
     bool by_key_id;                      /* readers are named by their subject key identifiers */
     bool key_for_each;                   /* a KeyAgreeRecipientInfo for each reader */
@@ -19,6 +21,13 @@ struct forge {
     struct span wrap_parameters;         /* of the key wrap's */
     struct span auth_attributes;         /* the content of the SET; empty: none */
     struct span unauth_attributes;
+    struct forge_transport {             /* for readers with RSA */
+        struct span algorithm;           /* the keyEncryptionAlgorithm */
+        int padding;                     /* 0: OAEP */
+        const char *digest, *mgf1;       /* null: SHA256 */
+        const char *label;               /* null: none */
+        size_t key_len;                  /* of what is transported; 0: what the cipher takes */
+    } transport;
     size_t nonce_len;         /* 0: 12 */
     size_t tag_len;           /* 0: 16; the ICVlen that is written and the length of the mac */
     bool icv_default;         /* ICVlen is left out */

@@ -185,6 +185,24 @@ static void signing_and_verifying_survive_with_keys_of_other_kinds(void **state)
     }
 }
 
+static void sealing_and_opening_survive_with_keys_of_other_kinds(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct certificate *c = f->other[i].certificate;
+        f->self = &f->other[i];
+        if (!c->may_agree && !c->may_encipher)
+            continue;
+        try_with_every_failure(f, seal, false);
+        assert_rule(cms_seal(&f->arena, &f->self->certificate, 1, CONTENT, &f->sealed), RULE_OK);
+        size_t mark = f->mark;
+        f->mark = arena_mark(&f->arena);
+        try_with_every_failure(f, open_sealed, false);
+        f->mark = mark;
+        arena_rewind(&f->arena, mark);
+    }
+}
+
 /* --- */
 
 static void parsing_a_certificate_survives(void **state)
@@ -261,6 +279,7 @@ int main(void)
         TEST(parsing_a_certificate_survives), TEST(sealing_survives),        TEST(opening_survives),
         TEST(signing_survives),               TEST(verifying_survives),      TEST(checking_trust_survives),
         TEST(issuing_survives),               TEST(signing_and_verifying_survive_with_keys_of_other_kinds),
+        TEST(sealing_and_opening_survive_with_keys_of_other_kinds),
     };
     if (!CRYPTO_set_mem_functions(take, take_again, give))
         return 1;

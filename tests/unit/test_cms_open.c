@@ -285,7 +285,7 @@ static void another_kind_of_recipient_is_refused(void **state)
     }
 }
 
-static void a_key_transport_that_names_the_reader_is_refused_so_far(void **state)
+static void a_key_transport_for_a_reader_on_a_curve_is_refused(void **state)
 {
     struct fixture *f = *state;
     struct certificate *self = f->user[0].certificate;
@@ -422,7 +422,7 @@ int main(void)
         TEST(other_ciphers_and_wraps_are_refused),
         TEST(an_ephemeral_key_of_another_form_is_refused),
         TEST(another_kind_of_recipient_is_refused),
-        TEST(a_key_transport_that_names_the_reader_is_refused_so_far),
+        TEST(a_key_transport_for_a_reader_on_a_curve_is_refused),
         TEST(a_content_key_of_another_length_or_value_opens_nothing),
         TEST(the_type_of_the_object_and_of_its_content_is_judged),
         TEST(broken_structures_are_refused),

@@ -110,11 +110,11 @@ static void the_x963_kdf_gives_the_known_answers(void **state)
     uint8_t secret[24], info[16], out[128];
     /* NIST CAVP, ANSI X9.63-2001 KDF with SHA-256 */
     assert_true(hex_decode(SPAN("96c05619d56c328ab95fe84b18264b08725b85e33fd34f08"), secret, 24));
-    assert_true(x963_kdf(span_of(secret, 24), SPAN(""), out, 16));
+    assert_true(x963_kdf(primitives()->sha256, span_of(secret, 24), SPAN(""), out, 16));
     assert_hex(span_of(out, 16), "443024c3dae66b95e6f5670601558f71");
     assert_true(hex_decode(SPAN("22518b10e70f2a3f243810ae3254139efbee04aa57c7af7d"), secret, 24));
     assert_true(hex_decode(SPAN("75eef81aa3041e33b80971203d2c0c52"), info, 16));
-    assert_true(x963_kdf(span_of(secret, 24), span_of(info, 16), out, 128));
+    assert_true(x963_kdf(primitives()->sha256, span_of(secret, 24), span_of(info, 16), out, 128));
     assert_hex(span_of(out, 128), "c498af77161cc59f2962b9a713e2b215152d139766ce34a776df11866a69bf2e"
                                   "52a13d9c7c6fc878c50c5ea0bc7b00e0da2447cfd874f6cf92f30d0097111485"
                                   "500c90c3af8b487872d04685d14c8d1dc8d7fa08beb0ce0ababc11f0bd496269"
@@ -137,35 +137,63 @@ static void the_x963_kdf_is_that_of_openssl(void **state)
             OSSL_PARAM_construct_end(),
         };
         assert_int_equal(EVP_KDF_derive(context, theirs, len, params), 1);
-        assert_true(x963_kdf(span_of(secret, sizeof secret), span_of(info, sizeof info), ours, len));
+        const EVP_MD *sha256 = primitives()->sha256;
+        assert_true(x963_kdf(sha256, span_of(secret, sizeof secret), span_of(info, sizeof info), ours, len));
         assert_memory_equal(ours, theirs, len);
     }
     EVP_KDF_CTX_free(context);
     EVP_KDF_free(kdf);
 }
 
-static void points_off_the_curve_make_no_key(void **state)
+static void hkdf_gives_the_known_answers(void **state)
 {
     (void)state;
+    uint8_t secret[22], salt[13], info[10], out[42];
+    memset(secret, 0x0b, sizeof secret);
+    for (uint8_t i = 0; i < sizeof salt; i++)
+        salt[i] = i;
+    for (uint8_t i = 0; i < sizeof info; i++)
+        info[i] = (uint8_t)(0xf0 + i);
+    /* RFC 5869 A.1 and A.3 */
+    const EVP_MD *sha256 = primitives()->sha256;
+    assert_true(hkdf(sha256, span_of(salt, sizeof salt), span_of(secret, sizeof secret), span_of(info, sizeof info),
+                     out, sizeof out));
+    assert_hex(span_of(out, sizeof out), "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
+                                         "34007208d5b887185865");
+    assert_true(hkdf(sha256, SPAN(""), span_of(secret, sizeof secret), SPAN(""), out, sizeof out));
+    assert_hex(span_of(out, sizeof out), "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
+                                         "9d201395faa4b61a96c8");
+}
+
+static void points_off_the_curve_make_no_key_of(enum key_kind kind)
+{
     struct agreement agreement;
     uint8_t point[POINT_MAX];
-    assert_true(agreement_of(primitives(), KEY_P256, &agreement));
+    assert_true(agreement_of(primitives(), kind, &agreement));
     EVP_PKEY *own = ephemeral_key(&agreement, point);
     assert_non_null(own);
     EVP_PKEY *peer = peer_key(&agreement, span_of(point, agreement.point_len));
     assert_non_null(peer);
     EVP_PKEY_free(peer);
-    for (size_t at = 33; at < agreement.point_len; at++) { /* for one x there are two y, which differ in many bits */
+    /* For one x there are two y, which differ in many bits. */
+    for (size_t at = (agreement.point_len + 1) / 2; at < agreement.point_len; at++) {
         point[at] ^= 1;
         assert_null(peer_key(&agreement, span_of(point, agreement.point_len)));
         point[at] ^= 1;
     }
-    uint8_t zero[65] = {4}, infinity[1] = {0};
-    assert_null(peer_key(&agreement, span_of(zero, sizeof zero)));
+    uint8_t zero[POINT_MAX] = {4}, infinity[1] = {0};
+    assert_null(peer_key(&agreement, span_of(zero, agreement.point_len)));
     assert_null(peer_key(&agreement, span_of(infinity, sizeof infinity)));
     assert_null(peer_key(&agreement, span_of(point, agreement.point_len - 1)));
     EVP_PKEY_free(own);
     ERR_clear_error();
+}
+
+static void points_off_the_curve_make_no_key(void **state)
+{
+    (void)state;
+    points_off_the_curve_make_no_key_of(KEY_P256);
+    points_off_the_curve_make_no_key_of(KEY_P384);
 }
 
 static void the_library_can_be_prepared_more_than_once(void **state)
@@ -258,6 +286,7 @@ int main(void)
         cmocka_unit_test(the_x963_kdf_gives_the_known_answers),
         cmocka_unit_test(the_x963_kdf_is_that_of_openssl),
         cmocka_unit_test(points_off_the_curve_make_no_key),
+        cmocka_unit_test(hkdf_gives_the_known_answers),
         cmocka_unit_test(the_library_can_be_prepared_more_than_once),
         cmocka_unit_test_setup_teardown(pem_reads_what_it_writes, open_arena, close_arena),
         cmocka_unit_test_setup_teardown(pem_finds_every_block_of_a_type_between_other_things, open_arena, close_arena),
