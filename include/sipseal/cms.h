@@ -71,6 +71,12 @@ enum rule cms_open(struct arena *arena, struct span der, const struct identity *
 enum rule cms_sign(struct arena *arena, const struct identity *signer, struct certificate *const *others,
                    size_t other_count, struct span content, int64_t signing_time, struct span *der);
 
+/* The same, by a signer whose sealing certificate is another: named in SMIMEEncryptionKeyPreference, a signed attribute
+ * (RFC 8551 2.5.3), and carried along. Null, or the signer's own, is cms_sign. */
+enum rule cms_sign_preferring(struct arena *arena, const struct identity *signer, const struct certificate *sealing,
+                              struct certificate *const *others, size_t other_count, struct span content,
+                              int64_t signing_time, struct span *der);
+
 /* What a SignedData says, verified. */
 struct cms_signed {
     struct span content;               /* points into the object, or is what was given as detached */
@@ -79,6 +85,8 @@ struct cms_signed {
     int64_t signing_time;              /* INT64_MIN when absent; not judged */
     struct certificate *bag[CERTIFICATES_IN_BAG_MAX]; /* candidates only; references that the caller releases */
     size_t bag_count;
+    bool names_sealing;          /* SMIMEEncryptionKeyPreference is there (RFC 8551 2.5.3) */
+    struct certificate *sealing; /* the one in the bag that it names, not a reference of its own; null without one */
 };
 
 /* Verifies over the exact bytes: exactly one signer, its certificate in the bag or known (`known`, may be null), the

@@ -1,4 +1,5 @@
 #include "cms/certificate_outline.h"
+#include "cms/key_preference.h"
 #include "cms/signature.h"
 #include "cms/signed_data.h"
 #include "sipseal/cms.h"
@@ -129,6 +130,22 @@ static enum rule verify_with(struct arena *arena, const struct signed_data *s, c
     return signature_check(arena, choice, out->signer->key, s->signed_attributes.whole, s->signature);
 }
 
+/* RFC 8551 2.5.3. A value that is none makes the signature fail. */
+static enum rule find_sealing(const struct signed_data *s, struct cms_signed *out)
+{
+    struct span value = attribute_value(&s->attributes, OID_ENCRYPTION_KEY_PREFERENCE);
+    struct key_preference preference;
+    out->names_sealing = value.len > 0;
+    if (!out->names_sealing)
+        return RULE_OK;
+    if (!key_preference_read(value, &preference))
+        return RULE_CMS_STRUCTURE;
+    for (size_t i = 0; i < out->bag_count && !out->sealing; i++)
+        if (key_preference_names(&preference, out->bag[i]))
+            out->sealing = out->bag[i];
+    return RULE_OK;
+}
+
 /* Only once the signature holds: parsing costs more than verifying. What does not parse is no candidate. */
 static enum rule fill_bag(const struct signed_data *s, struct trust *cache, struct cms_signed *out)
 {
@@ -163,6 +180,8 @@ enum rule cms_verify(struct arena *arena, struct span der, const struct span *de
         rule = verify_with(arena, &s, &choice, out);
     if (rule == RULE_OK)
         rule = fill_bag(&s, cache, out);
+    if (rule == RULE_OK)
+        rule = find_sealing(&s, out);
     if (rule != RULE_OK)
         cms_signed_clear(out);
     return rule;

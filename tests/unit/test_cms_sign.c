@@ -551,6 +551,113 @@ static void unsigned_attributes_are_passed_over_when_they_are_some(void **state)
     }
 }
 
+/* --- SMIMEEncryptionKeyPreference: RFC 8551 2.5.3 --- */
+
+/* Where it stands among the others, in DER's order. */
+#define PREFERENCE ATTRIBUTES ".3"
+static struct span preferring_bobs(struct fixture *f)
+{
+    struct span der;
+    assert_rule(cms_sign_preferring(&f->arena, &f->alice, f->bob.certificate, NULL, 0, CONTENT, PKI_NOW, &der),
+                RULE_OK);
+    return der;
+}
+
+static void a_sealing_certificate_that_differs_is_named_and_carried(void **state)
+{
+    struct fixture *f = *state;
+    struct cms_signed s;
+    struct span der = preferring_bobs(f), said = der_at(der, PREFERENCE ".1.0");
+    struct span bob = f->bob.certificate->issuer_and_serial;
+    assert_span_equal(der_at(der, PREFERENCE ".0"), SPAN("\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x0b"));
+    assert_int_equal(said.at[0], 0xa0); /* [0] IMPLICIT IssuerAndSerialNumber */
+    assert_span_equal(span_part(said, 1, said.len), span_part(bob, 1, bob.len));
+    assert_rule(verify(f, der, &s), RULE_OK);
+    assert_true(s.names_sealing);
+    assert_int_equal(s.bag_count, 2);
+    assert_memory_equal(s.sealing->hash, f->bob.certificate->hash, CERTIFICATE_HASH_LEN);
+    assert_memory_equal(s.signer->hash, f->alice.certificate->hash, CERTIFICATE_HASH_LEN);
+    cms_signed_clear(&s);
+    assert_null(s.sealing);
+}
+
+static void ones_own_certificate_or_none_is_not_named(void **state)
+{
+    struct fixture *f = *state;
+    struct certificate *const sealing[] = {NULL, f->alice.certificate};
+    for (size_t i = 0; i < 2; i++) {
+        struct cms_signed s;
+        struct span der;
+        assert_rule(cms_sign_preferring(&f->arena, &f->alice, sealing[i], NULL, 0, CONTENT, PKI_NOW, &der), RULE_OK);
+        assert_rule(verify(f, der, &s), RULE_OK);
+        assert_false(s.names_sealing);
+        assert_null(s.sealing);
+        assert_int_equal(s.bag_count, 1);
+        cms_signed_clear(&s);
+    }
+}
+
+/* The attribute with another value, in its place in DER's order, and signed again: whom it names. */
+static void assert_preference(struct fixture *f, struct span value, enum rule rule, const struct certificate *named)
+{
+    struct cms_signed s;
+    uint8_t room[512], set[1024];
+    struct span der = preferring_bobs(f);
+    struct span items[] = {der_at(der, CONTENT_TYPE), der_at(der, SIGNING_TIME), der_at(der, MESSAGE_DIGEST), {0}};
+    struct der_writer w = der_writer_over(room, sizeof room), attributes = der_writer_over(set, sizeof set);
+    der_put_item(&w, DER_SET, value);
+    der_put_oid(&w, OID_ENCRYPTION_KEY_PREFERENCE);
+    der_wrap(&w, DER_SEQUENCE, sizeof room);
+    items[3] = der_written(&w);
+    der_put_set_of(&attributes, DER_CONTEXT_CONSTRUCTED(0), items, 4);
+    der = sign_again(f, der_replace(&f->arena, der, ATTRIBUTES, der_written(&attributes)), f->alice.key);
+    assert_rule(verify(f, der, &s), rule);
+    assert_int_equal(s.names_sealing, rule == RULE_OK);
+    assert_int_equal(s.sealing != NULL, named != NULL);
+    if (named)
+        assert_memory_equal(s.sealing->hash, named->hash, CERTIFICATE_HASH_LEN);
+    cms_signed_clear(&s);
+    arena_reset(&f->arena);
+}
+
+static void the_sealing_certificate_is_found_by_each_of_its_names(void **state)
+{
+    struct fixture *f = *state;
+    const struct certificate *bob = f->bob.certificate;
+    uint8_t room[1024];
+    struct der_writer w = der_writer_over(room, sizeof room);
+    der_put_item(&w, DER_CONTEXT(2), bob->subject_key_id); /* subjectAltKeyIdentifier */
+    assert_preference(f, der_written(&w), RULE_OK, bob);
+    room[sizeof room - 1] ^= 1;
+    assert_preference(f, der_written(&w), RULE_OK, NULL); /* nobody who is there */
+    w = der_writer_over(room, sizeof room);
+    der_put_item(&w, DER_GENERALIZED_TIME, SPAN("20261123130000Z"));
+    der_put_item(&w, DER_OCTET_STRING, bob->subject_key_id);
+    der_wrap(&w, DER_CONTEXT_CONSTRUCTED(1), sizeof room); /* recipientKeyId */
+    assert_preference(f, der_written(&w), RULE_OK, bob);
+    struct span own = arena_copy(&f->arena, f->alice.certificate->issuer_and_serial, NULL);
+    memcpy(room, own.at, own.len);
+    room[0] = 0xa0;
+    assert_preference(f, span_of(room, own.len), RULE_OK, f->alice.certificate); /* the signer's own serves too */
+}
+
+static void a_preference_that_names_in_no_way_makes_the_signature_fail(void **state)
+{
+    struct fixture *f = *state;
+    static const struct span values[] = {
+        SPAN_INIT("\xa0\x00"),                     /* no issuer */
+        SPAN_INIT("\xa0\x02\x30\x00"),             /* no serial number */
+        SPAN_INIT("\xa0\x07\x30\x00\x02\x01\x01\x05\x00"),
+        SPAN_INIT("\xa1\x00"),                     /* no identifier */
+        SPAN_INIT("\xa1\x02\x04\x00"),             /* an empty one */
+        SPAN_INIT("\x82\x00"),
+        SPAN_INIT("\x83\x01x"),                    /* another choice */
+        SPAN_INIT("\x30\x05\x30\x00\x02\x01\x01"), /* not tagged */
+    };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        assert_preference(f, values[i], RULE_CMS_STRUCTURE, NULL);
+}
+
 /* --- structure --- */
 
 static void content_may_be_kept_elsewhere_when_the_caller_has_it(void **state)
@@ -665,6 +772,10 @@ int main(void)
         TEST(more_attributes_than_the_limit_are_refused),
         TEST(the_signing_certificate_attribute_must_be_the_signers),
         TEST(unsigned_attributes_are_passed_over_when_they_are_some),
+        TEST(a_sealing_certificate_that_differs_is_named_and_carried),
+        TEST(ones_own_certificate_or_none_is_not_named),
+        TEST(the_sealing_certificate_is_found_by_each_of_its_names),
+        TEST(a_preference_that_names_in_no_way_makes_the_signature_fail),
         TEST(content_may_be_kept_elsewhere_when_the_caller_has_it),
         TEST(types_and_structures_are_judged),
         TEST(revocation_lists_of_strangers_are_passed_over),
