@@ -100,6 +100,7 @@
     X(RULE_FILE_FORMAT, "file.format", 0, "a file does not hold what it should")                                       \
     X(RULE_ARCHIVE_NO_RECORD, "archive.no-record", 0, "the archive has no record with this number")                    \
     X(RULE_IPC, "process.message", 0, "a message between two processes is not well-formed")                            \
+    X(RULE_FENCE, "process.fence", 0, "a process could not close itself in")                                           \
     X(RULE_CONFIG, "config.invalid", 0, "the configuration is not valid")
 
 enum rule {

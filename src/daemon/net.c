@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/fence.h"
 #include "daemon/net_channel.h"
 #include "daemon/net_log.h"
 #include "daemon/net_setup.h"
@@ -406,7 +407,9 @@ static enum rule set_up(struct net *n)
     if (!n->buffer || !n->examined || !n->base || !make_proxy(n))
         return RULE_NO_MEMORY;
     prepare_channels(n);
-    return make_events(n) && make_transports(n) ? RULE_OK : RULE_INTERNAL;
+    if (!make_events(n) || !make_transports(n))
+        return RULE_INTERNAL;
+    return fence_enter(FENCE_NET, NULL, 0, &n->log);
 }
 
 static void free_event(struct event *event)

@@ -17,6 +17,11 @@ static const bool sanitized = true;
 static const bool sanitized = false;
 #endif
 
+bool process_is_sanitized(void)
+{
+    return sanitized;
+}
+
 static bool ignore_signal(int signal)
 {
     struct sigaction action = {.sa_handler = SIG_IGN};
@@ -35,7 +40,8 @@ static bool standard_streams_are_open(void)
 static bool forbid_dumps(const struct log *log)
 {
     if (sanitized) {
-        LOG(log, LOG_LEVEL_WARNING, "unfenced", log_word("reason", "a sanitizer build allows dumps and tracing"));
+        LOG(log, LOG_LEVEL_WARNING, "unfenced",
+            log_word("reason", "a sanitizer build has no fences, and allows dumps and tracing"));
         return true;
     }
     const struct rlimit none = {0, 0};
@@ -45,7 +51,8 @@ static bool forbid_dumps(const struct log *log)
 bool process_protect(const struct log *log)
 {
     umask(077);
-    if (standard_streams_are_open() && ignore_signal(SIGPIPE) && forbid_dumps(log))
+    if (standard_streams_are_open() && ignore_signal(SIGPIPE) && forbid_dumps(log) &&
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
         return true;
     LOG(log, LOG_LEVEL_ERROR, "cannot-protect", log_word("reason", "the system refused to fence the process"));
     return false;
@@ -91,8 +98,7 @@ bool process_begin(int argc, char **argv, struct log *log)
     prctl(PR_SET_NAME, argv[1], 0, 0, 0);
     allow_many_descriptors();
     if (fcntl(IPC_CONTROL_FD, F_SETFD, FD_CLOEXEC) == 0 && close_range(IPC_CONTROL_FD + 1, ~0U, 0) == 0 &&
-        leave_signals_to_the_parent() && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+        leave_signals_to_the_parent() && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0)
         return process_protect(log);
     LOG(log, LOG_LEVEL_ERROR, "cannot-protect", log_word("reason", "the system refused to fence the process"));
     return false;

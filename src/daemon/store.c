@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/fence.h"
 #include "daemon/process.h"
 #include "daemon/store_batch.h"
 
@@ -46,6 +47,8 @@ static enum rule open_databases(struct store *s, const struct ipc_store_setup *s
         rule = replay_db_open(store_path, &s->replay);
     if (rule == RULE_OK && archive_path)
         rule = archive_db_open(archive_path, false, &s->archive);
+    if (rule == RULE_OK)
+        rule = fence_enter(FENCE_STORE, (const char *const[]){store_path, archive_path}, 2, &s->log);
     free(store_path);
     free(archive_path);
     if (rule == RULE_OK && !store_batch_open(&s->batch, s->archive, s->replay))

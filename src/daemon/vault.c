@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/fence.h"
 #include "daemon/process.h"
 #include "daemon/vault.h"
 
@@ -75,6 +76,8 @@ static enum course set_up(struct vault *v, const struct ipc_header *header, stru
     enum rule rule = vault_set_up(v, header, fields);
     if (rule == RULE_IPC)
         return bad_message(v, "control");
+    if (rule == RULE_OK && v->ready)
+        rule = fence_enter(FENCE_VAULT, NULL, 0, &v->log);
     if (rule != RULE_OK) {
         LOG(&v->log, LOG_LEVEL_ERROR, "setup-failed", log_rule(rule));
         tell_parent(rule);

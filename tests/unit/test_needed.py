@@ -41,18 +41,18 @@ def the_parent_links_cryptography_and_yaml():
 
 
 @case
-def the_process_with_the_network_links_an_event_loop_and_no_cryptography():
-    expect("sipseald-net", {"libevent_core"})
+def the_process_with_the_network_links_an_event_loop_its_fence_and_no_cryptography():
+    expect("sipseald-net", {"libevent_core", "libseccomp"})
 
 
 @case
-def the_process_with_the_keys_links_cryptography_alone():
-    expect("sipseald-vault", {"libcrypto"})
+def the_process_with_the_keys_links_cryptography_and_its_fence_alone():
+    expect("sipseald-vault", {"libcrypto", "libseccomp"})
 
 
 @case
-def the_process_with_the_archive_links_a_database_and_no_cryptography():
-    expect("sipseald-store", {"libsqlite3"})
+def the_process_with_the_archive_links_a_database_its_fence_and_no_cryptography():
+    expect("sipseald-store", {"libsqlite3", "libseccomp"})
 
 
 if __name__ == "__main__":
