@@ -41,7 +41,8 @@ def authority(folder, name="Other CA"):
 def issue(ca, out, name, names, start="", end="", usage="digitalSignature,keyAgreement", purpose="emailProtection",
           key=("ec", "ec_paramgen_curve:P-256")):
     """Issues out/NAME.key and out/NAME.pem by the authority in folder `ca`. `names` is a subjectAltName as OpenSSL
-    writes it ("URI:sip:a@b.example"); `start` and `end` are times such as 20200101000000Z."""
+    writes it ("URI:sip:a@b.example"); `start` and `end` are times such as 20200101000000Z; `key` is an algorithm and an
+    option of it, if it has any."""
     os.makedirs(out, exist_ok=True)
     private, certificate = f"{out}/{name}.key", f"{out}/{name}.pem"
     with tempfile.TemporaryDirectory() as folder:
@@ -52,12 +53,28 @@ def issue(ca, out, name, names, start="", end="", usage="digitalSignature,keyAgr
                            + (f"extendedKeyUsage={purpose}\n" if purpose else "")
                            + "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
                            + (f"subjectAltName={names}\n" if names else ""))
-        run([PROGRAM, "req", "-new", "-newkey", key[0], "-pkeyopt", key[1], "-nodes", "-keyout", private,
-             "-out", f"{folder}/req", "-subj", f"/CN={name[:60]}"])
+        run([PROGRAM, "req", "-new", "-newkey", key[0], *(["-pkeyopt", key[1]] if key[1:] else []), "-nodes",
+             "-keyout", private, "-out", f"{folder}/req", "-subj", f"/CN={name[:60]}"])
         os.chmod(private, 0o600)
         dates = (["-startdate", start] if start else []) + (["-enddate", end] if end else ["-days", "30"])
         run([PROGRAM, "ca", "-batch", "-config", config, "-cert", f"{ca}/ca.pem", "-keyfile", f"{ca}/ca.key",
              "-in", f"{folder}/req", "-out", certificate, "-extfile", extensions, "-notext", *dates])
+    return certificate
+
+
+def issue_x25519(ca, out, name, names):
+    """The same for a key that cannot sign its own request: another key's request, and this one's certificate."""
+    private, certificate = f"{out}/{name}.key", f"{out}/{name}.pem"
+    run([PROGRAM, "genpkey", "-algorithm", "x25519", "-out", private])
+    with tempfile.TemporaryDirectory() as folder:
+        extensions = _file(folder, "ext.cnf", "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyAgreement\n"
+                           f"extendedKeyUsage=emailProtection\nsubjectKeyIdentifier=hash\nsubjectAltName={names}\n")
+        run([PROGRAM, "pkey", "-in", private, "-pubout", "-out", f"{folder}/public"])
+        run([PROGRAM, "req", "-new", "-newkey", "ed25519", "-nodes", "-keyout", f"{folder}/key",
+             "-out", f"{folder}/req", "-subj", f"/CN={name[:60]}"])
+        run([PROGRAM, "x509", "-req", "-in", f"{folder}/req", "-force_pubkey", f"{folder}/public", "-CA",
+             f"{ca}/ca.pem", "-CAkey", f"{ca}/ca.key", "-set_serial", f"0x7{os.urandom(8).hex()}", "-days", "30",
+             "-sha256", "-extfile", extensions, "-out", certificate])
     return certificate
 
 

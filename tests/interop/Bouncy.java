@@ -1,24 +1,49 @@
 import java.io.FileReader;
-import java.security.PrivateKey;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.PrivateKey;
 import java.security.Security;
 import java.security.cert.X509Certificate;
+import java.security.interfaces.ECPublicKey;
+import java.security.interfaces.RSAPublicKey;
 import java.security.spec.ECGenParameterSpec;
-import java.util.Arrays;
+import java.security.spec.MGF1ParameterSpec;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import javax.crypto.spec.OAEPParameterSpec;
+import javax.crypto.spec.PSource;
+import org.bouncycastle.asn1.ASN1Encodable;
+import org.bouncycastle.asn1.ASN1EncodableVector;
 import org.bouncycastle.asn1.ASN1Encoding;
+import org.bouncycastle.asn1.ASN1OctetString;
+import org.bouncycastle.asn1.DEROctetString;
+import org.bouncycastle.asn1.DERSequence;
+import org.bouncycastle.asn1.DERTaggedObject;
+import org.bouncycastle.asn1.cms.AuthEnvelopedData;
+import org.bouncycastle.asn1.cms.ContentInfo;
+import org.bouncycastle.asn1.cms.EncryptedContentInfo;
+import org.bouncycastle.asn1.cms.GCMParameters;
+import org.bouncycastle.asn1.cms.IssuerAndSerialNumber;
+import org.bouncycastle.asn1.cms.KeyAgreeRecipientInfo;
+import org.bouncycastle.asn1.cms.RecipientEncryptedKey;
+import org.bouncycastle.asn1.cms.RecipientInfo;
+import org.bouncycastle.asn1.nist.NISTObjectIdentifiers;
+import org.bouncycastle.asn1.pkcs.PKCSObjectIdentifiers;
 import org.bouncycastle.asn1.pkcs.PrivateKeyInfo;
+import org.bouncycastle.asn1.x509.AlgorithmIdentifier;
 import org.bouncycastle.cert.X509CertificateHolder;
 import org.bouncycastle.cert.jcajce.JcaCertStore;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
+import org.bouncycastle.cert.jcajce.JcaX509CertificateHolder;
 import org.bouncycastle.cms.CMSAlgorithm;
 import org.bouncycastle.cms.CMSAuthEnvelopedData;
 import org.bouncycastle.cms.CMSAuthEnvelopedDataGenerator;
 import org.bouncycastle.cms.CMSProcessableByteArray;
 import org.bouncycastle.cms.CMSSignedData;
 import org.bouncycastle.cms.CMSSignedDataGenerator;
+import org.bouncycastle.cms.RecipientId;
 import org.bouncycastle.cms.RecipientInformation;
 import org.bouncycastle.cms.SignerInformation;
 import org.bouncycastle.cms.jcajce.JcaSignerInfoGeneratorBuilder;
@@ -27,21 +52,42 @@ import org.bouncycastle.cms.jcajce.JceCMSContentEncryptorBuilder;
 import org.bouncycastle.cms.jcajce.JceKeyAgreeEnvelopedRecipient;
 import org.bouncycastle.cms.jcajce.JceKeyAgreeRecipientId;
 import org.bouncycastle.cms.jcajce.JceKeyAgreeRecipientInfoGenerator;
+import org.bouncycastle.cms.jcajce.JceKeyTransEnvelopedRecipient;
+import org.bouncycastle.cms.jcajce.JceKeyTransRecipientId;
+import org.bouncycastle.cms.jcajce.JceKeyTransRecipientInfoGenerator;
+import org.bouncycastle.crypto.agreement.X25519Agreement;
+import org.bouncycastle.crypto.digests.SHA256Digest;
+import org.bouncycastle.crypto.engines.AESEngine;
+import org.bouncycastle.crypto.engines.RFC3394WrapEngine;
+import org.bouncycastle.crypto.generators.HKDFBytesGenerator;
+import org.bouncycastle.crypto.modes.GCMBlockCipher;
+import org.bouncycastle.crypto.params.AEADParameters;
+import org.bouncycastle.crypto.params.HKDFParameters;
+import org.bouncycastle.crypto.params.KeyParameter;
+import org.bouncycastle.crypto.params.X25519PrivateKeyParameters;
+import org.bouncycastle.crypto.params.X25519PublicKeyParameters;
 import org.bouncycastle.jce.provider.BouncyCastleProvider;
 import org.bouncycastle.openssl.PEMKeyPair;
 import org.bouncycastle.openssl.PEMParser;
 import org.bouncycastle.openssl.jcajce.JcaPEMKeyConverter;
 import org.bouncycastle.operator.OutputAEADEncryptor;
+import org.bouncycastle.operator.jcajce.JcaAlgorithmParametersConverter;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.bouncycastle.operator.jcajce.JcaDigestCalculatorProviderBuilder;
+import org.bouncycastle.util.Arrays;
+import org.bouncycastle.util.Pack;
 
 /**
  * BouncyCastle as another implementation of CMS: standard input to standard output.
  *
- *     open CERTIFICATE KEY     AuthEnvelopedData to its content, as that reader
- *     verify ANCHOR            SignedData to its content; signer and chain are checked
- *     seal READER...           content to AuthEnvelopedData, AES-128-GCM, one KeyAgreeRecipientInfo
- *     sign CERTIFICATE KEY     content to SignedData with the content in it
+ *     open CERTIFICATE KEY             AuthEnvelopedData to its content, as that reader
+ *     verify ANCHOR                    SignedData to its content; signer and chain are checked
+ *     seal READER...                   content to AuthEnvelopedData, AES-128-GCM: one KeyAgreeRecipientInfo for the
+ *                                      readers on each curve, RSAES-OAEP with SHA-256 for each with RSA
+ *     sign CERTIFICATE KEY ALGORITHM   content to SignedData with the content in it; Java's name of the algorithm
+ *
+ * Its CMS does not know X25519 with HKDF (RFC 8418): there, "open" computes agreement, HKDF and key unwrapping itself,
+ * from BouncyCastle's own parts.
  *
  * Exit status 1 when it cannot, with the reason on standard error.
  */
@@ -51,13 +97,15 @@ public final class Bouncy {
     public static void main(String[] words) throws Exception {
         Security.addProvider(new BouncyCastleProvider());
         byte[] input = System.in.readAllBytes();
-        List<String> files = Arrays.asList(words).subList(1, words.length);
+        List<String> files = List.of(words).subList(1, words.length);
         byte[] output;
         switch (words[0]) {
             case "open": output = open(input, certificate(files.get(0)), key(files.get(1))); break;
             case "verify": output = verify(input, certificate(files.get(0))); break;
             case "seal": output = seal(input, files); break;
-            case "sign": output = sign(input, certificate(files.get(0)), key(files.get(1))); break;
+            case "sign":
+                output = sign(input, certificate(files.get(0)), key(files.get(1)), files.get(2));
+                break;
             default: throw new IllegalArgumentException(words[0]);
         }
         System.out.write(output);
@@ -89,12 +137,84 @@ public final class Bouncy {
     }
 
     private static byte[] open(byte[] der, X509Certificate certificate, PrivateKey key) throws Exception {
-        CMSAuthEnvelopedData sealed = new CMSAuthEnvelopedData(der);
-        RecipientInformation mine = sealed.getRecipientInfos().get(new JceKeyAgreeRecipientId(certificate));
+        String kind = certificate.getPublicKey().getAlgorithm();
+        if (kind.equals("X25519") || kind.equals("XDH")) {
+            return openByParts(der, certificate, key);
+        }
+        boolean rsa = kind.equals("RSA");
+        RecipientId name = rsa ? new JceKeyTransRecipientId(certificate) : new JceKeyAgreeRecipientId(certificate);
+        RecipientInformation mine = new CMSAuthEnvelopedData(der).getRecipientInfos().get(name);
         if (mine == null) {
             throw new IllegalArgumentException("not a reader");
         }
-        return mine.getContent(new JceKeyAgreeEnvelopedRecipient(key).setProvider(BC));
+        return mine.getContent(rsa ? new JceKeyTransEnvelopedRecipient(key).setProvider(BC)
+                                   : new JceKeyAgreeEnvelopedRecipient(key).setProvider(BC));
+    }
+
+    /** The entry of a KeyAgreeRecipientInfo that names the certificate, and the RecipientInfo that it stands in. */
+    private static Object[] find(AuthEnvelopedData sealed, X509Certificate certificate) throws Exception {
+        for (ASN1Encodable one : sealed.getRecipientInfos()) {
+            if (!(RecipientInfo.getInstance(one).getInfo() instanceof KeyAgreeRecipientInfo)) {
+                continue;
+            }
+            KeyAgreeRecipientInfo info = (KeyAgreeRecipientInfo) RecipientInfo.getInstance(one).getInfo();
+            for (ASN1Encodable entry : info.getRecipientEncryptedKeys()) {
+                RecipientEncryptedKey key = RecipientEncryptedKey.getInstance(entry);
+                IssuerAndSerialNumber name = key.getIdentifier().getIssuerAndSerialNumber();
+                if (name != null && name.getSerialNumber().getValue().equals(certificate.getSerialNumber())
+                    && name.getName().equals(new JcaX509CertificateHolder(certificate).getIssuer())) {
+                    return new Object[] {info, key};
+                }
+            }
+        }
+        throw new IllegalArgumentException("not a reader");
+    }
+
+    /** RFC 8418 2.2: ECC-CMS-SharedInfo, HKDF with SHA-256, AES key wrap. */
+    private static byte[] contentKey(KeyAgreeRecipientInfo info, byte[] encryptedKey, PrivateKey key) throws Exception {
+        AlgorithmIdentifier wrap = AlgorithmIdentifier.getInstance(info.getKeyEncryptionAlgorithm().getParameters());
+        if (!info.getKeyEncryptionAlgorithm().getAlgorithm().equals(PKCSObjectIdentifiers.id_alg.branch("19"))) {
+            throw new IllegalArgumentException("not dhSinglePass-stdDH-hkdf-sha256-scheme");
+        }
+        int bytes = wrap.getAlgorithm().equals(NISTObjectIdentifiers.id_aes256_wrap) ? 32 : 16;
+        byte[] ukm = info.getUserKeyingMaterial() == null ? null : info.getUserKeyingMaterial().getOctets();
+        byte[] point = info.getOriginator().getOriginatorKey().getPublicKey().getBytes();
+        byte[] own = ASN1OctetString.getInstance(
+            PrivateKeyInfo.getInstance(key.getEncoded()).parsePrivateKey()).getOctets();
+        X25519Agreement agreement = new X25519Agreement();
+        byte[] secret = new byte[agreement.getAgreementSize()];
+        agreement.init(new X25519PrivateKeyParameters(own));
+        agreement.calculateAgreement(new X25519PublicKeyParameters(point), secret, 0);
+        ASN1EncodableVector shared = new ASN1EncodableVector();
+        shared.add(wrap);
+        if (ukm != null) {
+            shared.add(new DERTaggedObject(true, 0, new DEROctetString(ukm)));
+        }
+        shared.add(new DERTaggedObject(true, 2, new DEROctetString(Pack.intToBigEndian(bytes * 8))));
+        HKDFBytesGenerator kdf = new HKDFBytesGenerator(new SHA256Digest());
+        kdf.init(new HKDFParameters(secret, ukm, new DERSequence(shared).getEncoded(ASN1Encoding.DER)));
+        byte[] kek = new byte[bytes];
+        kdf.generateBytes(kek, 0, bytes);
+        RFC3394WrapEngine unwrap = new RFC3394WrapEngine(new AESEngine());
+        unwrap.init(false, new KeyParameter(kek));
+        return unwrap.unwrap(encryptedKey, 0, encryptedKey.length);
+    }
+
+    private static byte[] openByParts(byte[] der, X509Certificate certificate, PrivateKey key) throws Exception {
+        AuthEnvelopedData sealed = AuthEnvelopedData.getInstance(ContentInfo.getInstance(der).getContent());
+        Object[] mine = find(sealed, certificate);
+        byte[] encryptedKey = ((RecipientEncryptedKey) mine[1]).getEncryptedKey().getOctets();
+        EncryptedContentInfo content = sealed.getAuthEncryptedContentInfo();
+        GCMParameters gcm = GCMParameters.getInstance(content.getContentEncryptionAlgorithm().getParameters());
+        byte[] sealedBytes = Arrays.concatenate(content.getEncryptedContent().getOctets(), sealed.getMac().getOctets());
+        GCMBlockCipher cipher = new GCMBlockCipher(new AESEngine());
+        cipher.init(false, new AEADParameters(new KeyParameter(contentKey((KeyAgreeRecipientInfo) mine[0], encryptedKey,
+                                                                          key)),
+                                              gcm.getIcvLen() * 8, gcm.getNonce()));
+        byte[] out = new byte[cipher.getOutputSize(sealedBytes.length)];
+        int length = cipher.processBytes(sealedBytes, 0, sealedBytes.length, out, 0);
+        cipher.doFinal(out, length);
+        return out;
     }
 
     private static byte[] verify(byte[] der, X509Certificate anchor) throws Exception {
@@ -116,28 +236,48 @@ public final class Bouncy {
         return (byte[]) signed.getSignedContent().getContent();
     }
 
-    private static byte[] seal(byte[] content, List<String> readers) throws Exception {
+    /** dhSinglePass-stdDH-sha256kdf-scheme, or with P-384 sha384kdf (RFC 5753). */
+    private static JceKeyAgreeRecipientInfoGenerator onCurve(String curve) throws Exception {
         KeyPairGenerator generator = KeyPairGenerator.getInstance("EC", BC);
-        generator.initialize(new ECGenParameterSpec("P-256"));
+        generator.initialize(new ECGenParameterSpec(curve));
         KeyPair ephemeral = generator.generateKeyPair();
-        // dhSinglePass-stdDH-sha256kdf-scheme with AES-128 key wrap (RFC 5753)
-        JceKeyAgreeRecipientInfoGenerator recipients = new JceKeyAgreeRecipientInfoGenerator(
-            CMSAlgorithm.ECDH_SHA256KDF, ephemeral.getPrivate(), ephemeral.getPublic(), CMSAlgorithm.AES128_WRAP);
-        for (String reader : readers) {
-            recipients.addRecipient(certificate(reader));
-        }
+        boolean larger = curve.equals("P-384");
+        return new JceKeyAgreeRecipientInfoGenerator(
+            larger ? CMSAlgorithm.ECDH_SHA384KDF : CMSAlgorithm.ECDH_SHA256KDF, ephemeral.getPrivate(),
+            ephemeral.getPublic(), larger ? CMSAlgorithm.AES256_WRAP : CMSAlgorithm.AES128_WRAP).setProvider(BC);
+    }
+
+    private static byte[] seal(byte[] content, List<String> readers) throws Exception {
         CMSAuthEnvelopedDataGenerator maker = new CMSAuthEnvelopedDataGenerator();
-        maker.addRecipientInfoGenerator(recipients.setProvider(BC));
+        Map<String, JceKeyAgreeRecipientInfoGenerator> curves = new HashMap<>();
+        AlgorithmIdentifier oaep = new JcaAlgorithmParametersConverter().getAlgorithmIdentifier(
+            PKCSObjectIdentifiers.id_RSAES_OAEP,
+            new OAEPParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, PSource.PSpecified.DEFAULT));
+        for (String reader : readers) {
+            X509Certificate one = certificate(reader);
+            if (one.getPublicKey() instanceof RSAPublicKey) {
+                maker.addRecipientInfoGenerator(new JceKeyTransRecipientInfoGenerator(one, oaep).setProvider(BC));
+                continue;
+            }
+            int bits = ((ECPublicKey) one.getPublicKey()).getParams().getCurve().getField().getFieldSize();
+            String curve = "P-" + bits;
+            if (!curves.containsKey(curve)) {
+                curves.put(curve, onCurve(curve));
+                maker.addRecipientInfoGenerator(curves.get(curve));
+            }
+            curves.get(curve).addRecipient(one);
+        }
         CMSAuthEnvelopedData sealed = maker.generate(new CMSProcessableByteArray(content), (OutputAEADEncryptor)
             new JceCMSContentEncryptorBuilder(CMSAlgorithm.AES128_GCM).setProvider(BC).build());
         return sealed.toASN1Structure().getEncoded(ASN1Encoding.DER);
     }
 
-    private static byte[] sign(byte[] content, X509Certificate certificate, PrivateKey key) throws Exception {
+    private static byte[] sign(byte[] content, X509Certificate certificate, PrivateKey key, String algorithm)
+        throws Exception {
         CMSSignedDataGenerator maker = new CMSSignedDataGenerator();
         maker.addSignerInfoGenerator(new JcaSignerInfoGeneratorBuilder(
             new JcaDigestCalculatorProviderBuilder().setProvider(BC).build()).build(
-                new JcaContentSignerBuilder("SHA256withECDSA").setProvider(BC).build(key), certificate));
+                new JcaContentSignerBuilder(algorithm).setProvider(BC).build(key), certificate));
         maker.addCertificates(new JcaCertStore(List.of(certificate)));
         CMSSignedData signed = maker.generate(new CMSProcessableByteArray(content), true);
         return signed.toASN1Structure().getEncoded(ASN1Encoding.DER);

@@ -51,5 +51,6 @@ def seal(content, readers):
     return _bouncy(["seal", *readers], content)
 
 
-def sign(content, certificate, key):
-    return _bouncy(["sign", certificate, key], content)
+def sign(content, certificate, key, algorithm="SHA256withECDSA"):
+    """`algorithm` is Java's name."""
+    return _bouncy(["sign", certificate, key, algorithm], content)

@@ -1,5 +1,5 @@
 """libsipseal's CMS against BouncyCastle, without SIP: objects go both ways, with the reader in question first, in the
-middle and last of several (RFC 5083, RFC 5652, RFC 5753)."""
+middle and last of several, and with every kind of key (RFC 5083, RFC 5652, RFC 5753, RFC 4055, RFC 8418, RFC 8419)."""
 
 import atexit
 import os
@@ -17,6 +17,8 @@ from processes import run  # noqa: E402
 
 CONTENT = b"Content-Type: text/plain\r\n\r\nnot for everybody\x00\xff\r\n"
 NAMES = ("alice", "bob", "carol", "mallory")
+KINDS = {"p384": ("ec", "ec_paramgen_curve:P-384"), "rsa": ("rsa", "rsa_keygen_bits:2048"), "ed25519": ("ed25519",)}
+USAGE = {"rsa": "digitalSignature,keyEncipherment", "ed25519": "digitalSignature"}
 
 
 class World:
@@ -30,7 +32,11 @@ class World:
         self.anchor = f"{ca}/ca.pem"
         for name in NAMES:
             openssl.issue(ca, self.folder, name, f"URI:sip:{name}@home.example")
-        self.party = {name: Party(self.folder, name) for name in NAMES}
+        for name, kind in KINDS.items():
+            openssl.issue(ca, self.folder, name, f"URI:sip:{name}@home.example", key=kind,
+                          usage=USAGE.get(name, "digitalSignature,keyAgreement"))
+        openssl.issue_x25519(ca, self.folder, "x25519", "URI:sip:x25519@home.example")
+        self.party = {name: Party(self.folder, name) for name in (*NAMES, *KINDS, "x25519")}
         self.readers = [self.party[name] for name in NAMES[:3]]
 
 
@@ -93,6 +99,63 @@ def libsipseal_verifies_what_bouncycastle_signed_and_not_what_was_changed():
     assert tool("verify", w.anchor, data=signed) == CONTENT
     assert tool("verify", w.anchor, data=signed.replace(b"not for", b"Not for")) == "signature.invalid"
     assert tool("verify", w.anchor, data=flip(signed, -1)) == "signature.invalid"
+
+
+# --- keys of other kinds ---
+
+@case
+def bouncycastle_opens_what_libsipseal_sealed_to_readers_with_every_kind_of_key():
+    w = world()
+    mixed = [w.party[name] for name in ("alice", "p384", "rsa", "x25519")]
+    for readers in [[one] for one in mixed] + [mixed]:
+        sealed = tool("seal", *[reader.certificate for reader in readers], data=CONTENT)
+        for reader in readers:
+            assert bouncy.opened(sealed, reader.certificate, reader.key) == CONTENT, (reader.name, len(readers))
+            assert bouncy.opened(flip(sealed, -1), reader.certificate, reader.key) is None, reader.name
+
+
+@case
+def libsipseal_opens_what_bouncycastle_sealed_to_readers_with_other_kinds_of_keys():
+    w = world()
+    mixed = [w.party[name] for name in ("rsa", "p384", "alice")]
+    for readers in [[one] for one in mixed] + [mixed]:
+        sealed = bouncy.seal(CONTENT, [reader.certificate for reader in readers])
+        for reader in readers:
+            assert tool("open", reader.certificate, reader.key, data=sealed) == CONTENT, (reader.name, len(readers))
+            assert tool("open", reader.certificate, reader.key, data=flip(sealed, -1)) == "cms.open"
+        assert tool("readers", data=sealed) == str(len(readers)).encode()
+
+
+@case
+def bouncycastle_verifies_what_libsipseal_signed_with_every_kind_of_key():
+    w = world()
+    for name in KINDS:
+        signed = tool("sign", w.party[name].certificate, w.party[name].key, data=CONTENT)
+        assert bouncy.verified(signed, w.anchor) == CONTENT, name
+        assert bouncy.verified(flip(signed, -1), w.anchor) is None, name
+        changed = signed.replace(b"not for everybody", b"Not for everybody")
+        assert changed != signed and bouncy.verified(changed, w.anchor) is None, name
+
+
+@case
+def libsipseal_verifies_what_bouncycastle_signed_with_every_kind_of_key():
+    w = world()
+    algorithms = {"SHA384withECDSA": "p384", "SHA256withECDSA": "p384", "SHA512withECDSA": "alice",
+                  "SHA256withRSAandMGF1": "rsa", "SHA512withRSAandMGF1": "rsa", "SHA256withRSA": "rsa",
+                  "SHA384withRSA": "rsa", "Ed25519": "ed25519"}
+    for algorithm, name in algorithms.items():
+        signed = bouncy.sign(CONTENT, w.party[name].certificate, w.party[name].key, algorithm)
+        assert tool("verify", w.anchor, data=signed) == CONTENT, algorithm
+        assert tool("verify", w.anchor, data=signed.replace(b"not for", b"Not for")) == "signature.invalid"
+        assert tool("verify", w.anchor, data=flip(signed, -1)) == "signature.invalid", algorithm
+
+
+@case
+def what_bouncycastle_signs_with_sha1_is_refused():
+    w = world()
+    for algorithm, name in {"SHA1withRSA": "rsa", "SHA1withRSAandMGF1": "rsa", "SHA1withECDSA": "alice"}.items():
+        signed = bouncy.sign(CONTENT, w.party[name].certificate, w.party[name].key, algorithm)
+        assert tool("verify", w.anchor, data=signed) == "cms.algorithm", algorithm
 
 
 if __name__ == "__main__":

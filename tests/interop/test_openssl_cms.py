@@ -16,6 +16,8 @@ from processes import run  # noqa: E402
 CONTENT = b"Content-Type: text/plain\r\n\r\nnot for everybody\x00\xff\r\n"
 NAMES = ("alice", "bob", "carol", "mallory")
 RSA = ("rsa", "rsa_keygen_bits:2048")
+P384 = ("ec", "ec_paramgen_curve:P-384")
+OAEP = ("-keyopt", "rsa_padding_mode:oaep", "-keyopt", "rsa_oaep_md:sha256")
 
 
 class World:
@@ -28,7 +30,9 @@ class World:
         self.ca = openssl.authority(f"{self.folder}/ca")
         self.anchor = f"{self.ca}/ca.pem"
         self.certificate = {name: self.issue(name) for name in NAMES}
-        self.key = {name: f"{self.folder}/{name}.key" for name in NAMES}
+        self.certificate["p384"] = self.issue("p384", key=P384)
+        self.certificate["rsa"] = self.issue("rsa", key=RSA, usage="digitalSignature,keyEncipherment")
+        self.key = {name: f"{self.folder}/{name}.key" for name in self.certificate}
 
     def issue(self, name, **more):
         return openssl.issue(self.ca, self.folder, name, f"URI:sip:{name}@home.example", **more)
@@ -205,6 +209,80 @@ def a_certificate_revoked_by_a_list_of_openssls_is_refused():
     run([openssl.PROGRAM, "ca", "-config", config, "-cert", w.anchor, "-keyfile", f"{w.ca}/ca.key",
          "-revoke", w.certificate["alice"]])
     assert tool("verify", with_list(), data=signed) == (None, "certificate.revoked")
+
+
+# --- keys of other kinds ---
+
+def encrypt(cipher, *named):
+    """AuthEnvelopedData by `openssl cms` for certificates with the options of each."""
+    words = [word for name, *options in named for word in ("-recip", world().certificate[name], *options)]
+    return run([openssl.PROGRAM, "cms", "-encrypt", "-binary", f"-{cipher}", "-outform", "DER", *words], CONTENT)
+
+
+@case
+def openssl_opens_what_we_seal_to_readers_with_other_kinds_of_keys():
+    for names in (("p384",), ("rsa",), ("alice", "p384", "rsa")):
+        sealed, rule = tool("seal", *readers(*names), data=CONTENT)
+        assert rule is None, rule
+        for name in names:
+            assert openssl.opened(sealed, world().certificate[name], world().key[name]) == CONTENT, (name, names)
+            changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+            assert openssl.opened(changed, world().certificate[name], world().key[name]) is None
+
+
+@case
+def we_open_what_openssl_sealed_to_readers_with_other_kinds_of_keys():
+    for digest in ("sha256", "sha384", "sha512"):
+        for cipher in ("aes-128-gcm", "aes-256-gcm"):
+            kdf = ("-keyopt", f"ecdh_kdf_md:{digest}")
+            oaep = ("-keyopt", "rsa_padding_mode:oaep", "-keyopt", f"rsa_oaep_md:{digest}")
+            sealed = encrypt(cipher, ("p384", *kdf), ("rsa", *oaep), ("alice", *kdf))
+            for name in ("p384", "rsa", "alice"):
+                assert open_as(name, sealed) == (CONTENT, None), (name, digest, cipher)
+            assert tool("readers", data=sealed) == (b"3", None)
+            changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+            assert open_as("rsa", changed) == (None, "cms.open")
+
+
+@case
+def key_transport_that_the_profile_refuses_is_refused_although_openssl_makes_it():
+    assert open_as("rsa", encrypt("aes-128-gcm", ("rsa",))) == (None, "cms.algorithm")  # PKCS#1 v1.5
+    sha1 = ("-keyopt", "rsa_padding_mode:oaep")
+    assert open_as("rsa", encrypt("aes-128-gcm", ("rsa", *sha1))) == (None, "cms.algorithm")
+    two = (*OAEP, "-keyopt", "rsa_mgf1_md:sha512")
+    assert open_as("rsa", encrypt("aes-128-gcm", ("rsa", *two))) == (None, "cms.algorithm")
+    label = (*OAEP, "-keyopt", "rsa_oaep_label:61")
+    assert open_as("rsa", encrypt("aes-128-gcm", ("rsa", *label))) == (None, "cms.algorithm")
+    assert open_as("rsa", encrypt("aes-128-gcm", ("rsa", *OAEP))) == (CONTENT, None)
+
+
+@case
+def openssl_verifies_what_we_signed_with_other_kinds_of_keys():
+    for name, algorithm in (("p384", "ecdsa-with-SHA384"), ("rsa", "rsassaPss")):
+        signed, rule = tool("sign", world().certificate[name], world().key[name], data=CONTENT)
+        assert rule is None, rule
+        assert openssl.verified(signed, world().anchor) == CONTENT, name
+        changed = signed[:-1] + bytes([signed[-1] ^ 1])
+        assert openssl.verified(changed, world().anchor) is None, name
+        shown = run([openssl.PROGRAM, "cms", "-cmsout", "-print", "-noout", "-inform", "DER"], signed).decode()
+        assert algorithm in shown, shown
+
+
+@case
+def we_verify_what_openssl_signed_with_other_kinds_of_keys():
+    verify = lambda signed: tool("verify", world().anchor, data=signed)  # noqa: E731
+    for name in ("alice", "p384", "rsa"):
+        for digest in ("sha256", "sha384", "sha512"):
+            signed = openssl.sign(CONTENT, world().certificate[name], world().key[name], digest)
+            assert verify(signed) == (CONTENT, None), (name, digest)
+            assert verify(signed[:-1] + bytes([signed[-1] ^ 1])) == (None, "signature.invalid")
+    rsa, key = world().certificate["rsa"], world().key["rsa"]
+    for digest, salt in (("sha256", 32), ("sha384", 48), ("sha512", 64)):
+        pss = ("-keyopt", "rsa_padding_mode:pss", "-keyopt", f"rsa_pss_saltlen:{salt}")
+        assert verify(openssl.sign(CONTENT, rsa, key, digest, pss)) == (CONTENT, None), digest
+    pss = ("-keyopt", "rsa_padding_mode:pss", "-keyopt", "rsa_pss_saltlen:20")
+    assert verify(openssl.sign(CONTENT, rsa, key, "sha256", pss)) == (None, "cms.algorithm")
+    assert verify(openssl.sign(CONTENT, rsa, key, "sha1")) == (None, "cms.algorithm")
 
 
 run_cases()
