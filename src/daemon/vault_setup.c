@@ -71,7 +71,7 @@ static enum rule prepare_archive(struct vault *v)
     if (v->reader_count == 0)
         return RULE_OK;
     for (size_t i = 0; i < v->reader_count; i++)
-        if (!v->reader[i]->may_agree)
+        if (!v->reader[i]->may_agree && !v->reader[i]->may_encipher)
             return RULE_CERT_USAGE;
     enum rule rule = cms_seal(&v->arena, v->reader, v->reader_count, SPAN("nothing"), &sealed);
     arena_reset(&v->arena);
