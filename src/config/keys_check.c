@@ -65,7 +65,7 @@ static struct certificate *check_certificate(struct checker *c, enum keys_settin
         tell(c, setting, index, false,
              "its key usage does not allow sealing; use a certificate with keyAgreement or keyEncipherment");
     else if ((rule = try_to_seal_to(cert)) != RULE_OK)
-        tell(c, setting, index, false, "nothing can be sealed to it (%s); use a certificate with a P-256 key",
+        tell(c, setting, index, false, "nothing can be sealed to it (%s); use another certificate",
              rule_sentence(rule));
     check_dates(c, setting, index, cert);
     return cert;

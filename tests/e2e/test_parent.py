@@ -39,6 +39,8 @@ def make_files():
     openssl.issue(FOLDER, FOLDER, "signer", "DNS:proxy1.home.example", usage="digitalSignature")
     openssl.issue(FOLDER, FOLDER, "rsa", "URI:sip:rsa@home.example", usage="digitalSignature,keyEncipherment",
                   key=("rsa", "rsa_keygen_bits:2048"))
+    openssl.issue(FOLDER, FOLDER, "p521", "URI:sip:p521@home.example", usage="digitalSignature,keyAgreement",
+                  key=("ec", "ec_paramgen_curve:P-521"))
     openssl.issue(FOLDER, FOLDER, "old", "DNS:proxy1.home.example", start="20200101000000Z", end="20210101000000Z")
     openssl.authority(file("stranger"), "Stranger")
     os.mkdir(file("empty"))
@@ -238,7 +240,9 @@ def keys_that_do_not_fit_are_refused():
                  r"keys\.certificate: the certificate names none of server\.names; .*")
     assert_fault([("keys.certificate", "signer.pem"), ("keys.private_key", "signer.key")],
                  r"keys\.certificate: its key usage does not allow sealing; .*")
-    assert_fault([("archive.readers", ["rsa.pem"])], r"archive\.readers\[0\]: nothing can be sealed to it .*P-256 key")
+    assert_fault([("archive.readers", ["p521.pem"])],
+                 r"archive\.readers\[0\]: the certificate's key is of a kind or size that is refused; .*")
+    assert check(configuration([("archive.readers", ["rsa.pem"])]))[0] == 0
     with open(file("locked.key"), "wb") as f:
         f.write(run([openssl.PROGRAM, "pkcs8", "-topk8", "-in", file("proxy1.key"), "-passout", "pass:x"]))
     os.chmod(file("locked.key"), 0o600)
