@@ -2,8 +2,15 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/process.h"
+
+/* The C library reads its time zone when it first works out a date, even one in UTC. */
+static void read_what_is_read_late(void)
+{
+    tzset();
+}
 
 /* Versions of Landlock's interface that brought what is wanted here. */
 enum { VERSION_FILES = 1, VERSION_PORTS = 4 };
@@ -31,6 +38,7 @@ enum rule fence_enter(enum fence_kind kind, const char *const database[], size_t
     if (process_is_sanitized())
         return RULE_OK;
     int version = fence_landlock_version();
+    read_what_is_read_late();
     /* Landlock first: its own calls are none that a process may make afterwards. */
     if (!fence_files(kind, database, count, version) || !fence_calls(kind)) {
         LOG(log, LOG_LEVEL_ERROR, "cannot-fence", log_word("reason", strerror(errno)));

@@ -53,8 +53,9 @@ static const struct permission every_process[] = {
     CALL(gettimeofday),
     CALL(time),
     CALL(getrandom),
-    /* Libraries ask whether they have been forked. */
+    /* Libraries ask whether they have been forked, and qsort how much memory there is. */
     CALL(getpid),
+    CALL(sysinfo),
     /* What comes after a wait that was interrupted. */
     CALL(restart_syscall),
     CALL(rt_sigreturn),

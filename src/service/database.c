@@ -186,10 +186,18 @@ static void close_handle(struct database *d)
     d->handle = NULL;
 }
 
+/* SQLite seeds its random numbers from a file when it first wants one; a fenced store can then no longer open it. */
+static void seed(void)
+{
+    char byte;
+    sqlite3_randomness(sizeof byte, &byte);
+}
+
 enum rule database_open(struct database *d, const char *path, enum database_mode mode,
                         const struct database_kind *kind)
 {
     *d = (struct database){.kind = kind, .path = plain_path(path)};
+    seed();
     enum rule rule = d->path ? open_as(d, mode) : RULE_NO_MEMORY;
     if (rule != RULE_OK)
         database_close(d);

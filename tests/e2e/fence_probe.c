@@ -321,9 +321,23 @@ static bool use_memory(struct held *h)
 static bool ask_time_and_chance(struct held *h)
 {
     struct timespec now;
+    struct tm date;
     uint8_t bytes[64];
     (void)h;
-    return clock_gettime(CLOCK_MONOTONIC, &now) == 0 && getrandom(bytes, sizeof bytes, 0) == (ssize_t)sizeof bytes;
+    return clock_gettime(CLOCK_REALTIME, &now) == 0 && gmtime_r(&now.tv_sec, &date) &&
+           getrandom(bytes, sizeof bytes, 0) == (ssize_t)sizeof bytes;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return memcmp(a, b, 1);
+}
+
+/* The C library asks how much memory there is before it sorts what is larger than a little. */
+static bool sort_much(struct held *h)
+{
+    qsort(h->page, PAGE / 8, 8, compare);
+    return true;
 }
 
 /* Sends a descriptor through the channel, as the parent sends new channels, and takes it from there. */
@@ -426,6 +440,7 @@ static const struct act {
     {"write-log", write_log},
     {"use-memory", use_memory},
     {"ask-time-and-chance", ask_time_and_chance},
+    {"sort-much", sort_much},
     {"use-channel", use_channel},
     {"wait-by-poll", wait_by_poll},
     {"wait-by-events", wait_by_events},

@@ -11,8 +11,11 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
 import openssl  # noqa: E402
+import sip  # noqa: E402
 from cases import case, need, run_cases, skip  # noqa: E402
-from processes import Process, children  # noqa: E402
+from craft import Draft  # noqa: E402
+from processes import Process, children, run  # noqa: E402
+from sites import ALICE, ARCHIVE_RULE, AUDITOR, BOB, PROXY1, Daemon, Site  # noqa: E402
 
 BUILD = os.path.realpath(os.environ["SIPSEAL_BUILD"])
 PROBE = os.path.join(BUILD, "fence-probe")
@@ -34,7 +37,7 @@ PROCESSES = ["run-program", "fork-process", "signal-another", "trace", "read-pro
              "map-code", "change-user", "allow-dumps", "change-limits", "leave-namespaces", "make-io-ring"]
 FORBIDDEN = FILES + MORE_FILES + CONNECTIONS + PORT + SOCKETS + PROCESSES
 
-WORK = ["write-log", "use-memory", "ask-time-and-chance", "use-channel"]
+WORK = ["write-log", "use-memory", "ask-time-and-chance", "sort-much", "use-channel"]
 WORK_OF = {"vault": WORK + ["wait-by-poll"], "store": WORK + ["wait-by-poll", "use-database"],
            "net": WORK + ["wait-by-events", "open-connection"]}
 
@@ -202,6 +205,48 @@ def a_process_that_was_started_anew_is_behind_its_fence_too():
         assert status_of(new["vault-1"])["Seccomp"] == ("0" if sanitized() else "2")
     finally:
         assert daemon.stop() == 0
+
+
+# --- what libraries do late ---
+
+REVOKED = 5000  # entries: enough for a library to ask how much memory there is before it sorts them
+
+
+def revocation_list(ca):
+    """A list of the authority in that folder, of many certificates that nobody has. PEM."""
+    place = os.path.join(FOLDER, "list")
+    os.makedirs(place, exist_ok=True)
+    with open(os.path.join(place, "index.txt"), "w", encoding="utf-8") as f:
+        for number in range(REVOKED):
+            f.write(f"R\t400101000000Z\t250101000000Z\t{REVOKED - number + 0x10000000:X}\tunknown\t/CN={number}\n")
+    with open(os.path.join(place, "crlnumber"), "w", encoding="utf-8") as f:
+        f.write("01\n")
+    with open(os.path.join(place, "ca.cnf"), "w", encoding="utf-8") as f:
+        f.write(openssl.CA_CONFIG.format(folder=place).replace("serial =", f"crlnumber = {place}/crlnumber\n"
+                "default_crl_days = 30\ncrl_extensions = list\nserial =")
+                + "[list]\nauthorityKeyIdentifier=keyid\n")
+    return run([openssl.PROGRAM, "ca", "-config", f"{place}/ca.cnf", "-gencrl", "-cert", f"{ca}/ca.pem", "-keyfile",
+                f"{ca}/ca.key"])
+
+
+@case
+def a_long_revocation_list_is_searched_within_the_fence():
+    need(openssl.PROGRAM, "openssl")
+    site = Site()
+    try:
+        alice, bob, proxy1 = (site.home(name) for name in (ALICE, BOB, PROXY1))
+        with open(os.path.join(proxy1.keys, "trust.pem"), "ab") as f:
+            f.write(revocation_list(site.ca))
+        uas = sip.Server()
+        site.at_end(uas.stop)
+        daemon = Daemon(site, PROXY1, next_hop=uas.uri(), policy=[ARCHIVE_RULE], readers=[AUDITOR],
+                        server={"vaults": 1}).start()
+        answer = sip.ask(daemon.address(), Draft(alice.party, [bob.party, proxy1.party]).message())
+        assert answer and answer.status == 200, f"{answer and answer.data!r}\n{daemon.process.log()}"
+        uas.next()
+        assert "event=ended" not in daemon.process.log(), daemon.process.log()
+    finally:
+        site.stop()
 
 
 if __name__ == "__main__":
