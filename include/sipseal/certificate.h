@@ -19,8 +19,8 @@ enum {
 
 enum certificate_name_kind { NAME_URI, NAME_DNS };
 
-/* Kinds of public keys that are known (protocol.md 2.2). RSA has 2048 to 8192 bits. All may stand in a chain; which of
- * them seal and sign is the choice of cms_seal and cms_sign. */
+/* Kinds of public keys that are known (protocol.md 2.2). RSA has 2048 to 8192 bits and an exponent that is odd, greater
+ * than 1 and at most five bytes long. All may stand in a chain, also those that only sign or only seal. */
 enum key_kind { KEY_P256, KEY_P384, KEY_RSA, KEY_ED25519, KEY_X25519 };
 
 /* Immutable once parsed; counted, so that a cache and its users can hold it together. Not for several threads. */
