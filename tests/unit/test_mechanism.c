@@ -3,6 +3,7 @@
 
 #include "scene.h"
 #include "sipseal/cms.h"
+#include "sipseal/policy.h"
 
 static struct scene scene;
 
@@ -384,6 +385,44 @@ static void every_failure_to_open_looks_alike(void **state)
     received_clear(&r);
 }
 
+/* protocol.md 2.3: whoever alters ciphertexts and looks at what comes back learns nothing from it. */
+static void a_thousand_altered_ciphertexts_are_answered_alike(void **state)
+{
+    (void)state;
+    struct scene_draft draft = scene_draft(&scene);
+    struct span message = scene_message(&scene, &draft);
+    uint8_t *bytes = (uint8_t *)(uintptr_t)message.at;
+    const struct policy_rule archive = {
+        .require = LABEL_VIEW | LABEL_VERIFY, .plain = POLICY_PLAIN_REFUSE, .mode = POLICY_ENFORCE};
+    const struct policy policy = {.rule = {archive}, .rule_count = 1};
+    struct message_outline outline;
+    struct verdict v;
+    struct disclosed d;
+    struct received r;
+    assert_rule(scene_outline(message, &outline), RULE_OK);
+
+    for (size_t i = 0; i < 1000; i++) {
+        /* Anywhere in the 16 bytes of the tag, which end the object, or in the ciphertext: before the two bytes that say
+         * how long the tag is. 1,500 bytes are less than both. */
+        size_t back = i * 1543 % 1500;
+        size_t at = message.len - 1 - (back < 16 ? back : back + 2);
+        uint8_t bit = (uint8_t)(1 << i % 8);
+        bytes[at] ^= bit;
+        arena_reset(&scene.opening);
+        assert_rule(scene_examine(&scene, message, &v, &d), RULE_OK);
+        struct decision decision = policy_decide(&policy, &outline, &v);
+        assert_rule(decision.broken, RULE_POLICY_VIEW);
+        assert_int_equal(decision.status, 496);
+        assert_int_equal(d.count, 0);
+        scene_receive(&scene, &scene.bob, message, &r);
+        assert_rule(r.broken, RULE_UNDECIPHERABLE);
+        received_clear(&r);
+        bytes[at] ^= bit;
+    }
+    assert_rule(scene_examine(&scene, message, &v, &d), RULE_OK);
+    assert_int_equal(v.part[0].state, PART_OPENED);
+}
+
 static void a_part_that_is_optional_and_closed_is_skipped(void **state)
 {
     (void)state;
@@ -541,6 +580,7 @@ int main(void)
         cmocka_unit_test(a_signed_part_moved_into_a_part_of_another_name_is_refused),
         cmocka_unit_test(content_that_a_reader_forged_proves_nothing),
         cmocka_unit_test(every_failure_to_open_looks_alike),
+        cmocka_unit_test(a_thousand_altered_ciphertexts_are_answered_alike),
         cmocka_unit_test(a_part_that_is_optional_and_closed_is_skipped),
         cmocka_unit_test(a_sealed_part_hidden_in_a_nested_multipart_counts_as_closed),
         cmocka_unit_test(a_plain_body_is_disclosed_with_its_head),
