@@ -330,7 +330,8 @@ struct span forge_sealed(struct arena *arena, const struct forge *f)
     assert_false(g.w.full);
     g.key_len = (size_t)EVP_CIPHER_get_key_length(cipher);
     EVP_CIPHER_free(cipher);
-    RAND_bytes(g.key, sizeof g.key);
+    if (!f->zero_content_key)
+        RAND_bytes(g.key, sizeof g.key);
     put_content(&g);
     mark = der_mark(&g.w);
     while (count < 4 && f->reader[count])

@@ -31,6 +31,7 @@ struct forge {
     size_t nonce_len;         /* 0: 12 */
     size_t tag_len;           /* 0: 16; the ICVlen that is written and the length of the mac */
     bool icv_default;         /* ICVlen is left out */
+    bool zero_content_key;    /* 16 or 32 zeros seal the content */
     bool wrong_content_key;   /* what is wrapped is not what sealed the content */
     struct span content;
 };

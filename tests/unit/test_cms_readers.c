@@ -450,6 +450,24 @@ static void everything_wrong_with_a_transported_key_looks_like_a_wrong_tag(void 
     assert_edited(f, RSA_2048, TRANSPORTED_KEY, der_written(&w), RULE_CMS_OPEN);
 }
 
+/* What cannot be decrypted is no key that a stranger could guess, and so seal with: not zeros, nor what is too long or
+ * too short cut to size. */
+static void nobody_can_seal_with_the_key_that_stands_for_a_broken_one(void **state)
+{
+    struct fixture *f = *state;
+    struct forge *forge = &f->forge[RSA_2048];
+    forge->zero_content_key = true;
+    assert_forged(f, RSA_2048, forge, RULE_OK);
+    struct span der = forge_sealed(&f->arena, forge);
+    assert_opens_as(f, RSA_2048, der_flip(&f->arena, der, TRANSPORTED_KEY, 5), RULE_CMS_OPEN);
+    assert_opens_as(f, RSA_2048, der_replace(&f->arena, der, TRANSPORTED_KEY, SPAN("\x04\x00")), RULE_CMS_OPEN);
+    const size_t lengths[] = {1, 15, 17, 32};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        forge->transport.key_len = lengths[i];
+        assert_forged(f, RSA_2048, forge, RULE_CMS_OPEN);
+    }
+}
+
 /* An entry for another kind of key than the reader's is refused without the key being used. */
 static void an_entry_that_does_not_fit_the_readers_key_is_refused(void **state)
 {
@@ -564,6 +582,7 @@ int main(void)
         TEST(oaep_is_read_with_each_digest_and_without_a_label),
         TEST(key_transport_of_another_form_is_refused),
         TEST(everything_wrong_with_a_transported_key_looks_like_a_wrong_tag),
+        TEST(nobody_can_seal_with_the_key_that_stands_for_a_broken_one),
         TEST(an_entry_that_does_not_fit_the_readers_key_is_refused),
         TEST(a_wrong_key_under_the_right_name_opens_nothing),
         TEST(a_flipped_bit_never_gives_other_content),
