@@ -4,12 +4,13 @@
 
 enum { DIGESTS_MAX = 8 }; /* digest algorithms that one object may announce */
 
-static enum rule read_digests(struct cursor *c)
+static enum rule read_digests(struct cursor *c, struct span *announced)
 {
     struct cursor in;
     struct der_algorithm digest;
     if (!der_enter(c, DER_SET, &in))
         return RULE_CMS_STRUCTURE;
+    *announced = cursor_rest(&in);
     for (size_t count = 0; !cursor_done(&in); count++) {
         if (count == DIGESTS_MAX)
             return RULE_CMS_LIMIT;
@@ -130,7 +131,7 @@ enum rule signed_data_read(struct span der, struct signed_data *out)
         return rule;
     if (!der_take_small(&c, &version) || (version != 1 && version != 3)) /* id-data makes 1 or 3 (RFC 5652 5.1) */
         return RULE_CMS_STRUCTURE;
-    rule = read_digests(&c);
+    rule = read_digests(&c, &out->announced);
     if (rule == RULE_OK)
         rule = read_content(&c, out);
     if (rule == RULE_OK)

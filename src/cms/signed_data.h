@@ -5,6 +5,7 @@
 #include "cms/attributes.h"
 
 struct signed_data {
+    struct span announced; /* digestAlgorithms: AlgorithmIdentifiers, one after the other */
     struct span content; /* eContent */
     bool has_content;
     struct span bag[CERTIFICATES_IN_BAG_MAX]; /* DER certificates; other kinds are passed over */

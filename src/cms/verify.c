@@ -5,6 +5,18 @@
 #include "sipseal/cms.h"
 #include "sipseal/digest.h"
 
+/* A signature whose digest the object does not announce may be refused (RFC 5652 5.1). OpenSSL refuses it, and what one
+ * verifier accepts the next one should. */
+static bool is_announced(const struct signed_data *s)
+{
+    struct cursor c = cursor_over(s->announced);
+    struct der_algorithm one;
+    while (der_take_algorithm(&c, &one))
+        if (one.oid == s->digest.oid)
+            return true;
+    return false;
+}
+
 /* The forbidden is refused before anything is computed. The parameters of SHA-2 are absent or NULL (RFC 5754 2), and
  * beside Ed25519 absent (RFC 8419 3.1). */
 static enum rule judge_algorithms(const struct signed_data *s, struct signature_choice *choice)
@@ -170,6 +182,8 @@ enum rule cms_verify(struct arena *arena, struct span der, const struct span *de
         rule = RULE_CMS_STRUCTURE;
     if (rule == RULE_OK)
         rule = judge_algorithms(&s, &choice);
+    if (rule == RULE_OK && !is_announced(&s))
+        rule = RULE_CMS_STRUCTURE;
     if (rule != RULE_OK)
         return rule;
     out->content = detached ? *detached : s.content;

@@ -372,7 +372,7 @@ static void a_flipped_bit_never_gives_other_content_or_another_signer(void **sta
             struct span byte = span_of(der.at + bit / 8, 1);
             assert_span_equal(s.content, CONTENT);
             assert_memory_equal(s.signer->hash, f->alice.certificate->hash, CERTIFICATE_HASH_LEN);
-            /* Only the version and the announcement of digests, neither of which is judged. */
+            /* Only the version, and an announcement of digests that still names this one. */
             assert_true(span_within(byte, der_at(der, "1.0.0")) || span_within(byte, der_at(der, "1.0.1")));
             cms_signed_clear(&s);
             identical++;
@@ -712,6 +712,16 @@ static void types_and_structures_are_judged(void **state)
         assert_edited(f, cases[i].path, cases[i].bytes, cases[i].rule);
 }
 
+/* RFC 5652 5.1: a digest that is not among digestAlgorithms may be refused. */
+static void a_digest_that_is_not_announced_is_refused(void **state)
+{
+    struct fixture *f = *state;
+#define SHA(n) "\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02" n
+    assert_edited(f, "1.0.1", SPAN("\x31\x00"), RULE_CMS_STRUCTURE);
+    assert_edited(f, "1.0.1", SPAN("\x31\x0d" SHA("\x02")), RULE_CMS_STRUCTURE);
+    assert_edited(f, "1.0.1", SPAN("\x31\x1a" SHA("\x02") SHA("\x01")), RULE_OK);
+}
+
 static void revocation_lists_of_strangers_are_passed_over(void **state)
 {
     struct fixture *f = *state;
@@ -778,6 +788,7 @@ int main(void)
         TEST(a_preference_that_names_in_no_way_makes_the_signature_fail),
         TEST(content_may_be_kept_elsewhere_when_the_caller_has_it),
         TEST(types_and_structures_are_judged),
+        TEST(a_digest_that_is_not_announced_is_refused),
         TEST(revocation_lists_of_strangers_are_passed_over),
         TEST(without_memory_nothing_is_signed_and_nothing_is_left),
     };
