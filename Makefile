@@ -12,6 +12,7 @@ help:
 	@echo 'make test     installs what tests need, builds with sanitizers in $(BUILD_TEST)/, runs every test'
 	@echo 'make demo     shows on this machine, with real daemons, who on the path can read a message'
 	@echo 'make bench    measures, and compares with what OpenSSL needs at least: docs/performance.md'
+	@echo 'make mutants  breaks each security rule in turn, and looks whether its test notices: docs/testing.md'
 	@echo 'make install  installs under PREFIX ($(PREFIX)); DESTDIR is honoured'
 	@echo 'make clean    removes both build folders'
 
@@ -43,10 +44,15 @@ bench: deps
 	ninja -C $(BUILD)
 	tests/bench/bench $(BUILD) $(BENCH)
 
+# MUTANT=name: one of tests/mutants/*.patch, or those whose names contain it.
+mutants:
+	@scripts/deps test
+	tests/mutants/run $(MUTANT)
+
 install: all
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
 	rm -rf $(BUILD) $(BUILD_TEST)
 
-.PHONY: all help deps test demo bench install clean
+.PHONY: all help deps test demo bench mutants install clean

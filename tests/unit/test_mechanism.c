@@ -169,6 +169,21 @@ static void a_label_whose_action_was_changed_is_refused(void **state)
     assert_rule(v.part[0].label, RULE_LABEL_UNSIGNED);
 }
 
+static void a_label_on_what_nobody_signed_is_told(void **state)
+{
+    (void)state;
+    struct verdict v;
+    struct disclosed d;
+    struct span message = scene_message_of(&scene, "c1@x",
+                                           SPAN("Proxy-Inspect-Body: " PROXY ";cid=\"" CID "\"\r\n"
+                                                "Content-ID: <" CID ">\r\nContent-Type: text/plain\r\n"),
+                                           SPAN("hello"));
+
+    assert_rule(scene_examine(&scene, message, &v, &d), RULE_OK);
+    assert_true(v.part[0].labelled);
+    assert_rule(v.part[0].label, RULE_LABEL_UNSIGNED);
+}
+
 static void a_signed_label_whose_header_was_removed_is_told(void **state)
 {
     (void)state;
@@ -241,7 +256,9 @@ static void a_signer_is_who_the_certificate_says(void **state)
     both_say(scene_message(&scene, &draft), RULE_CERT_EXPIRED);
     draft.signer = &scene.revoked;
     both_say(scene_message(&scene, &draft), RULE_CERT_REVOKED);
-    draft.signer = &scene.proxy; /* vouches for its domain only over something sealed */
+    draft.signer = &scene.domain; /* vouches for its users only over something sealed */
+    both_say(scene_message(&scene, &draft), RULE_IDENTITY_MISMATCH);
+    draft.signer = &scene.proxy;
     both_say(scene_message(&scene, &draft), RULE_IDENTITY_MISMATCH);
 }
 
@@ -259,6 +276,75 @@ static void a_date_outside_the_window_is_stale_on_either_side(void **state)
     draft.date = SCENE_NOW - PROOF_WINDOW_DEFAULT;
     assert_rule(scene_examine(&scene, scene_message(&scene, &draft), &v, &d), RULE_OK);
     assert_rule(v.part[0].signature, RULE_OK);
+}
+
+/* protocol.md 2.1, Replay: the signer's key, the signed attributes and, where it counts, the Request-URI. */
+static void a_replay_key_is_of_signer_attributes_and_request_uri(void **state)
+{
+    (void)state;
+    struct certificate signer = {.key_hash = {1}};
+    struct proof proof = {.signer = &signer, .attributes_hash = {2}};
+    const struct span uri = SPAN("sip:" BOB), other = SPAN("sip:bob@192.0.2.1");
+    uint8_t first[32], key[32];
+    assert_rule(proof_replay_key(&proof, &uri, first), RULE_OK);
+    assert_rule(proof_replay_key(&proof, &uri, key), RULE_OK);
+    assert_memory_equal(key, first, 32);
+    assert_rule(proof_replay_key(&proof, &other, key), RULE_OK);
+    assert_memory_not_equal(key, first, 32);
+    assert_rule(proof_replay_key(&proof, NULL, key), RULE_OK);
+    assert_memory_not_equal(key, first, 32);
+    proof.attributes_hash[31] = 3;
+    assert_rule(proof_replay_key(&proof, &uri, key), RULE_OK);
+    assert_memory_not_equal(key, first, 32);
+    proof.attributes_hash[31] = 0;
+    signer.key_hash[31] = 3;
+    assert_rule(proof_replay_key(&proof, &uri, key), RULE_OK);
+    assert_memory_not_equal(key, first, 32);
+}
+
+#define FRAG(disposition)                                                                                              \
+    "--b\r\nContent-Type: message/sipfrag\r\nContent-Disposition: " disposition ";handling=optional\r\n\r\n"           \
+    "From: <sip:" ALICE ">;tag=a1\r\nTo: <sip:" BOB ">\r\nCall-ID: c1@ua1.home.example\r\nCSeq: 1 MESSAGE\r\n"         \
+    "Date: Mon, 23 Nov 2026 13:00:00 GMT\r\n\r\n"
+#define TEXT "--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
+
+/* A message that alice signs, whose signed entity has these parts. */
+static struct span signed_parts(const char *parts)
+{
+    struct span der;
+    struct writer w = arena_writer(&scene.arena, 4096);
+    writer_text(&w, "Content-Type: multipart/mixed;boundary=b\r\n\r\n");
+    writer_text(&w, parts);
+    writer_text(&w, "--b--\r\n");
+    assert_false(w.full);
+    assert_rule(cms_sign(&scene.arena, &scene.alice, NULL, 0, writer_span(&w), SCENE_NOW, &der), RULE_OK);
+    return scene_message_of(&scene, "c1@ua1.home.example",
+                            SPAN("Content-Type: application/pkcs7-mime;smime-type=signed-data\r\n"), der);
+}
+
+/* protocol.md 2.4: exactly two parts, the content first, the only `aib` last. What else is signed is content, and says
+ * nothing of the message. */
+static void the_copy_is_the_only_one_and_the_last_of_two_parts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *parts;
+        enum rule wanted;
+    } row[] = {
+        {TEXT FRAG("aib"), RULE_OK},
+        {FRAG("aib") TEXT, RULE_CONTEXT_ABSENT},
+        {FRAG("aib") FRAG("aib"), RULE_CONTEXT_ABSENT},
+        {TEXT TEXT FRAG("aib"), RULE_CONTEXT_ABSENT},
+        {TEXT FRAG("aib") TEXT, RULE_CONTEXT_ABSENT},
+        {TEXT FRAG("attachment"), RULE_CONTEXT_ABSENT},
+    };
+    struct verdict v;
+    struct disclosed d;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        assert_rule(scene_examine(&scene, signed_parts(row[i].parts), &v, &d), RULE_OK);
+        assert_rule(v.part[0].signature, row[i].wanted);
+        assert_int_equal(v.part[0].proof, row[i].wanted == RULE_OK ? PROOF_USER : PROOF_CONTENT);
+    }
 }
 
 /* --- what readers could do, since every one of them holds the key --- */
@@ -322,6 +408,21 @@ static void a_signature_cut_out_of_its_sealing_is_refused(void **state)
     assert_rule(scene_examine(&scene, message, &v, &d), RULE_OK);
     assert_int_equal(v.part[0].state, PART_SIGNED);
     assert_rule(v.part[0].signature, RULE_SEALED_FOR);
+}
+
+/* Whoever seals what was signed for everybody could name any readers: nothing says that the signer meant them. */
+static void what_was_signed_in_the_clear_does_not_serve_in_a_sealing(void **state)
+{
+    (void)state;
+    struct scene_draft draft = scene_draft(&scene);
+    const struct identity *readers[] = {&scene.bob, &scene.proxy};
+    draft.reader_count = 0;
+    struct span der = scene_body(scene_message(&scene, &draft));
+    struct writer w = arena_writer(&scene.arena, der.len + 256);
+    writer_text(&w, "Content-Type: application/pkcs7-mime;smime-type=signed-data\r\n\r\n");
+    writer_put(&w, der);
+    assert_false(w.full);
+    both_say(seal_again(writer_span(&w), readers, 2), RULE_SEALED_FOR);
 }
 
 static void a_signed_part_moved_into_a_part_of_another_name_is_refused(void **state)
@@ -570,13 +671,17 @@ int main(void)
         cmocka_unit_test(a_label_for_another_proxy_is_as_good_as_none),
         cmocka_unit_test(a_label_that_nobody_signed_is_refused),
         cmocka_unit_test(a_label_whose_action_was_changed_is_refused),
+        cmocka_unit_test(a_label_on_what_nobody_signed_is_told),
         cmocka_unit_test(a_signed_label_whose_header_was_removed_is_told),
         cmocka_unit_test(the_recipient_is_told_of_labels_that_differ),
         cmocka_unit_test(a_signature_made_for_another_message_is_refused),
         cmocka_unit_test(a_signer_is_who_the_certificate_says),
         cmocka_unit_test(a_date_outside_the_window_is_stale_on_either_side),
+        cmocka_unit_test(a_replay_key_is_of_signer_attributes_and_request_uri),
+        cmocka_unit_test(the_copy_is_the_only_one_and_the_last_of_two_parts),
         cmocka_unit_test(content_sealed_again_for_somebody_else_is_refused),
         cmocka_unit_test(a_signature_cut_out_of_its_sealing_is_refused),
+        cmocka_unit_test(what_was_signed_in_the_clear_does_not_serve_in_a_sealing),
         cmocka_unit_test(a_signed_part_moved_into_a_part_of_another_name_is_refused),
         cmocka_unit_test(content_that_a_reader_forged_proves_nothing),
         cmocka_unit_test(every_failure_to_open_looks_alike),

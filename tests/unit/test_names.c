@@ -58,6 +58,7 @@ static void a_user_is_named_by_a_uri_that_is_the_same_address_of_record(void **s
     assert_false(names_aor("URI:sip:alice@home.example", "sip:alice@sub.home.example"));
     assert_false(names_aor("URI:sip:home.example", "sip:alice@home.example"));
     assert_false(names_aor("DNS:home.example", "sip:home.example"));
+    assert_false(names_aor("DNS:sip:alice@home.example", "sip:alice@home.example")); /* a URI names users, no DNS name */
     assert_false(names_aor("email:alice@home.example", "sip:alice@home.example"));
     assert_false(names_aor("URI:https://alice@home.example", "sip:alice@home.example"));
     assert_false(names_aor("URI:sip:alice@home.example", ""));
