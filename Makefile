@@ -2,6 +2,7 @@
 
 BUILD = build
 BUILD_TEST = build-test
+BUILD_FUZZ = build-fuzz
 PREFIX = /usr/local
 
 all: deps $(BUILD)/build.ninja
@@ -13,8 +14,9 @@ help:
 	@echo 'make demo     shows on this machine, with real daemons, who on the path can read a message'
 	@echo 'make bench    measures, and compares with what OpenSSL needs at least: docs/performance.md'
 	@echo 'make mutants  breaks each security rule in turn, and looks whether its test notices: docs/testing.md'
+	@echo 'make fuzz     gives each parser what a fuzzer thinks up, for SECONDS (60) each: docs/testing.md'
 	@echo 'make install  installs under PREFIX ($(PREFIX)); DESTDIR is honoured'
-	@echo 'make clean    removes both build folders'
+	@echo 'make clean    removes the build folders'
 
 deps:
 	@scripts/deps build
@@ -49,10 +51,21 @@ mutants:
 	@scripts/deps test
 	tests/mutants/run $(MUTANT)
 
+$(BUILD_FUZZ)/build.ninja:
+	CC=clang meson setup $(BUILD_FUZZ) -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+
+# SECONDS=60: how long each target runs; TARGET=cms: one target.
+SECONDS = 60
+fuzz:
+	@scripts/deps fuzz
+	@$(MAKE) --no-print-directory $(BUILD_FUZZ)/build.ninja
+	ninja -C $(BUILD_FUZZ) fuzz
+	tests/fuzz/run -s $(SECONDS) $(BUILD_FUZZ) $(TARGET)
+
 install: all
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf $(BUILD) $(BUILD_TEST)
+	rm -rf $(BUILD) $(BUILD_TEST) $(BUILD_FUZZ)
 
-.PHONY: all help deps test demo bench mutants install clean
+.PHONY: all help deps test demo bench mutants fuzz install clean

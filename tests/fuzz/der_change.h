@@ -13,8 +13,8 @@ enum { DER_CHANGES_MAX = 6 };
  * itself when there is no change that can be made. */
 struct span der_change(struct arena *arena, struct span der, struct cursor *changes);
 
-/* The object with `bytes` in place of the item that stands at `old`, a part of `der` with its tag and length. Empty when
- * there is no such item. */
+/* The object with `bytes` in place of the item that begins at `old`, a part of `der`. Empty when there is no such
+ * item. */
 struct span der_put_in_place(struct arena *arena, struct span der, struct span old, struct span bytes);
 
 #endif

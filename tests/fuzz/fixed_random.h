@@ -1,5 +1,5 @@
-/* Random numbers that are the same in every run: keys, nonces and signatures of a fuzz target are then the same too, and
- * an input that was found leads to the same place again. For fuzz targets alone. */
+/* Random numbers that are the same in every run: keys, nonces and signatures of a fuzz target are then the same too,
+ * and an input that was found leads to the same place again. For fuzz targets alone. */
 #ifndef SIPSEAL_TESTS_FUZZ_FIXED_RANDOM_H
 #define SIPSEAL_TESTS_FUZZ_FIXED_RANDOM_H
 

@@ -1,6 +1,6 @@
 /* Records of the archive. An input that begins with the record's version is a record as it stands: what is read is
- * written again to the same bytes. Any other input is sealed as the payload of a record for a reader who opens it: it is
- * opened, or refused as no payload, and each of its objects lies within it. */
+ * written again to the same bytes. Any other input is sealed as the payload of a record for a reader who opens it: it
+ * is opened, or refused as no payload, and its objects are all that it holds. */
 #include "../unit/test.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Certificates: an input is one as it stands, or changes to a valid one (der_change.h; the first byte says which). What is
- * parsed shows only names that can be printed, and is trusted only when the authority signed these very bytes. */
+/* Certificates: an input is one as it stands, or changes to a valid one (der_change.h; the first byte says which). What
+ * is parsed shows only names that can be printed, and is trusted only when the authority signed these very bytes. */
 #include "../unit/test.h"
 
 #include <stdlib.h>

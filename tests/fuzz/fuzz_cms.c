@@ -352,8 +352,8 @@ static void prepare(size_t kind)
 static void tell(void)
 {
     printf("fuzz_cms: of %llu inputs, accepted by both with the same content: opened %llu, verified %llu; compared by "
-           "structure, since OpenSSL lacks the algorithm: opened %llu, verified %llu; readers counted alike: %llu; with "
-           "a part that is not looked into, and that OpenSSL cannot read: %llu\n",
+           "structure, since OpenSSL lacks the algorithm: opened %llu, verified %llu; readers counted alike: %llu; "
+           "with a part that is not looked into, and that OpenSSL cannot read: %llu\n",
            world.inputs, world.same_opened, world.same_verified, world.structure_opened, world.structure_verified,
            world.read_alike, world.parts_passed_over);
 }

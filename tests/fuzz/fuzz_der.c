@@ -1,5 +1,5 @@
-/* Any bytes as DER: what is well-formed can be taken apart to its leaves and written again to the same bytes, and OpenSSL
- * takes it for one object too. Values that can be read are written so that they read the same. */
+/* Any bytes as DER: what is well-formed can be taken apart to its leaves and written again to the same bytes, and
+ * OpenSSL takes it for one object too. Values that can be read are written so that they read the same. */
 #include <stdlib.h>
 
 #include <openssl/asn1.h>

@@ -1,14 +1,15 @@
-/* What stands inside sealings and signatures: the input's last part is the innermost content, which is signed and sealed
- * here as the bytes before it say, and then examined by a middle, judged by a policy, and opened by the recipient.
+/* What stands inside sealings and signatures: the input's last part is the innermost content, which is signed and
+ * sealed here as the bytes before it say, and then examined by a middle, judged by a policy, and opened by a recipient.
  *
  *   byte 0   1: a label for the middle stands outside; 2: it asks only for verification; 4: all is in a multipart; the
  *            rest: how many layers, at most LAYERS_MAX
- *   then one byte for each layer, the outermost first: enum layer, modulo LAYERS
- *   then     the content, an entity. In it $A, $B and $P stand for the hashes of the sealing certificates of alice, bob
- *            and the proxy, so that a copy of the headers can name them
+ *   then     one byte for each layer, the outermost first: enum layer, modulo LAYERS
+ *   then     the content, an entity. In it $A, $B and $P stand for the hashes of the certificates of alice, bob and the
+ *            proxy, so that a copy of the headers can name them
  *
  * What must hold: nothing that is sealed is opened or disclosed without a label; nobody is named as sender but by a
- * layer that he signed, and only alice for this message; a policy in enforce lets pass only what was seen and proven. */
+ * layer that he signed, and only alice for this message; a policy in enforce lets pass only what was seen and is
+ * proven. */
 #include "../unit/test.h"
 
 #include <stdlib.h>
@@ -26,6 +27,7 @@ enum layer { BY_ALICE, BY_MALLORY, BY_DOMAIN, TO_BOTH, TO_BOB, TO_PROXY, LAYERS 
 
 static struct scene scene;
 static size_t kept; /* of the scene's arena, before any input */
+static unsigned long long inputs, opened, proven, passed, received_proven;
 
 static void require(bool holds)
 {
@@ -158,6 +160,8 @@ static void check_part(const struct recipe *r, const struct verdict_part *part)
     require((part->proof == PROOF_NONE) == (part->signer[0] == '\0') || part->proof == PROOF_CONTENT);
     require((part->signature == RULE_OK) == (part->proof == PROOF_USER || part->proof == PROOF_DOMAIN));
     require(!part->has_replay_key || part->signature == RULE_OK);
+    opened += part->state == PART_OPENED;
+    proven += part->proof == PROOF_USER;
     if (part->proof == PROOF_USER) /* every message here says that it is from alice */
         require(has_layer(r, BY_ALICE) && strcmp(part->signer, "sip:" ALICE) == 0);
     if (part->proof == PROOF_DOMAIN)
@@ -193,10 +197,10 @@ static void check_policy(const struct message_outline *outline, const struct ver
         .rule_count = 1,
     };
     struct decision decision = policy_decide(&policy, outline, v);
-    require((decision.broken == RULE_OK) == (decision.status == 0) || decision.broken != RULE_OK);
     if (decision.broken != RULE_OK)
         return;
     require(v->broken == RULE_OK);
+    passed += v->part_count > 0;
     for (size_t i = 0; i < v->part_count; i++) {
         const struct verdict_part *part = &v->part[i];
         require(part->state != PART_CLOSED && part->label == RULE_OK);
@@ -233,6 +237,7 @@ static void check_received(const struct recipe *r, const struct received *receiv
         if (part->opened && part->has_content)
             require(cms_readers_include(&part->readers, who->certificate));
         require((part->proof.broken == RULE_OK) == (part->proof.kind >= PROOF_DOMAIN));
+        received_proven += part->proof.kind == PROOF_USER;
         if (part->proof.kind == PROOF_USER)
             require(has_layer(r, BY_ALICE));
         if (part->proof.kind == PROOF_DOMAIN)
@@ -256,6 +261,14 @@ static void receive(const struct recipe *r, const struct identity *who, struct s
     received_clear(&received);
 }
 
+/* So that it can be seen whether inputs get as far as the rules that they test. */
+static void tell(void)
+{
+    printf("fuzz_policy: of %llu inputs, parts that the middle opened: %llu, that it found proven: %llu; messages that "
+           "the policy let pass: %llu; parts that a recipient found proven: %llu\n",
+           inputs, opened, proven, passed, received_proven);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
@@ -263,6 +276,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     fixed_random_install();
     scene_open(&scene);
     kept = arena_mark(&scene.arena);
+    atexit(tell);
     return 0;
 }
 
@@ -271,6 +285,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct recipe recipe;
     if (size > INPUT_MAX || !read_recipe(span_of(data, size), &recipe))
         return 0;
+    inputs++;
     fixed_random_restart(size);
     arena_rewind(&scene.arena, kept);
     arena_reset(&scene.opening);
