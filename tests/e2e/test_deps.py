@@ -56,7 +56,7 @@ class Result:
 
 @case
 def where_nothing_is_missing_nothing_is_said_or_done():
-    for purpose in ("build", "test", "demo"):
+    for purpose in ("build", "test", "demo", "fuzz"):
         result = Result([purpose, "-y"], "")
         assert (result.status, result.said, result.sudo, result.apt) == (0, "", "", ""), vars(result)
 
