@@ -262,7 +262,13 @@ def what_is_no_fault_is_a_warning():
 
 @case
 def a_next_hop_is_found_by_its_name():
-    assert check(configuration([("routes", [{"domain": "*", "next": "sip:localhost:5999;transport=tcp"}])]))[0] == 0
+    to_localhost = [("routes", [{"domain": "*", "next": "sip:localhost:5999;transport=tcp"}])]
+    try:
+        socket.getaddrinfo("localhost", 5999)
+    except socket.gaierror:  # a bare chroot has no /etc/hosts
+        assert_fault(to_localhost, r'routes\[0\]\.next: "sip:localhost:.*" names a host that has no address now; .*')
+    else:
+        assert check(configuration(to_localhost))[0] == 0
     assert_fault([("routes", [{"domain": "*", "next": "sip:no-such-host.invalid"}])],
                  r'routes\[0\]\.next: "sip:no-such-host\.invalid" names a host that has no address now; .*')
 
