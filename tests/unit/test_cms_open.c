@@ -258,12 +258,24 @@ static void other_ciphers_and_wraps_are_refused(void **state)
     assert_edited(f, "1.0.2.1", SPAN("\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x06"), RULE_CMS_STRUCTURE);
 }
 
+/* X9.62 has a third form: both coordinates, and what the compressed one says of the second. RFC 5480 has it not. */
+static void assert_hybrid_is_refused(struct fixture *f, uint8_t form)
+{
+    struct span der = forge_sealed(&f->arena, &f->all), point = der_at(der, "1.0.1.0.1.0.1");
+    assert_int_equal(point.at[3], 0x04); /* BIT STRING, length, no bits unused, form */
+    ((uint8_t *)(uintptr_t)point.at)[3] = form;
+    assert_opens(f, der, RULE_CMS_ALGORITHM);
+    arena_reset(&f->arena);
+}
+
 static void an_ephemeral_key_of_another_form_is_refused(void **state)
 {
     struct fixture *f = *state;
     f->all.compressed = true;
     assert_forged(f, &f->all, RULE_CMS_ALGORITHM);
     f->all.compressed = false;
+    assert_hybrid_is_refused(f, 0x06);
+    assert_hybrid_is_refused(f, 0x07);
     assert_edited(f, "1.0.1.0.1.0.1", SPAN("\x03\x02\x00\x00"), RULE_CMS_ALGORITHM); /* the point at infinity */
     assert_edited(f, "1.0.1.0.1.0.1", SPAN("\x03\x01\x00"), RULE_CMS_ALGORITHM);
     struct span der = forge_sealed(&f->arena, &f->all);

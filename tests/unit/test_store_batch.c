@@ -90,6 +90,21 @@ static void what_cannot_be_kept_waits_and_nothing_passes_until_it_is_kept(void *
         assert_rule(ask(f, key, now), RULE_REPLAY);
 }
 
+/* What another message of the batch spent is perhaps not kept: then no answer of the batch can be relied on. */
+static void nothing_passes_a_batch_that_could_not_keep_what_was_spent(void **state)
+{
+    struct fixture *f = *state;
+    store_batch_begin(&f->batch);
+    complete(f, 1, 200, now);
+    admit(f, 2, now);
+    move(f, "replay.db", "away.db");
+    store_batch_commit(&f->batch);
+    assert_rule(f->batch.answer[0].admitted.rule, RULE_STORE_GONE);
+    move(f, "away.db", "replay.db");
+    assert_rule(ask(f, 1, now), RULE_REPLAY);
+    assert_rule(ask(f, 2, now), RULE_OK);
+}
+
 static void more_than_can_wait_is_counted_as_lost(void **state)
 {
     struct fixture *f = *state;
@@ -108,6 +123,40 @@ static void more_than_can_wait_is_counted_as_lost(void **state)
     assert_rule(ask(f, 0, now), RULE_REPLAY);
     assert_rule(ask(f, STORE_PENDING_MAX - 1, now), RULE_REPLAY);
     assert_rule(ask(f, STORE_PENDING_MAX + 3, now), RULE_OK);
+}
+
+/* A record under an epoch whose key is `key`; `number` tells it from others. */
+static void admit_record(struct fixture *f, uint8_t number, const char *key)
+{
+    uint8_t bytes[1024], ciphertext[64] = {number};
+    struct archive_record record = {
+        .meta = {.received = now, .method = SPAN("MESSAGE"), .call_id = SPAN("c1"), .archive_key = {number}},
+        .epoch = {1},
+        .epoch_key = span_text(key),
+        .ciphertext = span_of(ciphertext, sizeof ciphertext),
+    };
+    struct writer w = writer_over(bytes, sizeof bytes);
+    archive_record_write(&w, &record);
+    assert_false(w.full);
+    const struct ipc_admit a = {.now = now, .record = writer_span(&w)};
+    store_batch_admit(&f->batch, number, &a);
+}
+
+/* Logged, then delivered (protocol.md 5, 9): what a batch could not keep was kept for nobody in it. */
+static void a_record_that_cannot_be_kept_lets_nothing_pass(void **state)
+{
+    struct fixture *f = *state;
+    store_batch_begin(&f->batch);
+    admit_record(f, 1, "a key");
+    store_batch_commit(&f->batch);
+    assert_rule(f->batch.answer[0].admitted.rule, RULE_OK);
+    assert_true(f->batch.answer[0].admitted.record_id > 0);
+    store_batch_begin(&f->batch);
+    admit_record(f, 2, "a key");
+    move(f, "archive.db", "away.db");
+    store_batch_commit(&f->batch);
+    assert_rule(f->batch.answer[0].admitted.rule, RULE_STORE_GONE);
+    assert_int_equal(f->batch.answer[0].admitted.record_id, 0);
 }
 
 /* protocol.md 2.1, Replay: a failed delivery leaves the message free to be tried again. */
@@ -147,7 +196,9 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(what_cannot_be_kept_waits_and_nothing_passes_until_it_is_kept),
+        CASE(nothing_passes_a_batch_that_could_not_keep_what_was_spent),
         CASE(more_than_can_wait_is_counted_as_lost),
+        CASE(a_record_that_cannot_be_kept_lets_nothing_pass),
         CASE(only_a_success_spends),
         CASE(expired_keys_are_forgotten_in_passing),
     };

@@ -153,6 +153,21 @@ static void a_fork_of_the_same_request_is_merged_and_a_later_copy_is_a_replay(vo
     assert_rule(d->incoming->broken, RULE_REPLAY);
 }
 
+/* protocol.md 2.1, Replay: the recipient leaves the Request-URI out, which whoever holds a copy may write anew. */
+static void a_copy_to_another_contact_is_a_replay_too(void **state)
+{
+    struct desk *d = *state;
+    const struct scene_draft draft = scene_draft(&d->scene);
+    struct span message = scene_message(&d->scene, &draft);
+    assert_int_equal(receive(d, message), 200);
+    d->now_ms += 10 * 60 * 1000; /* the transactions are over */
+    agent_tick(d->agent, d->now_ms);
+    drain(d);
+    message = scene_replace(&d->scene, message, "MESSAGE sip:" BOB " ", "MESSAGE sip:bob@192.0.2.7 ");
+    assert_int_equal(receive_by(d, on_branch(d, message, "branch=z9hG4bKlater"), true, SCENE_NOW + 60), 403);
+    assert_rule(d->incoming->broken, RULE_REPLAY);
+}
+
 static void a_message_that_was_refused_is_not_spent(void **state)
 {
     struct desk *d = *state;
@@ -429,6 +444,7 @@ int main(void)
         desk_test(what_is_sealed_for_bob_is_delivered_with_its_proven_sender),
         desk_test(a_retransmission_is_answered_again_and_not_shown_again),
         desk_test(a_fork_of_the_same_request_is_merged_and_a_later_copy_is_a_replay),
+        desk_test(a_copy_to_another_contact_is_a_replay_too),
         desk_test(a_message_that_was_refused_is_not_spent),
         desk_test(what_is_not_sealed_for_bob_is_493_and_says_no_more),
         desk_test(a_signer_who_is_not_trusted_or_not_the_sender_is_403_with_the_reason),
