@@ -106,6 +106,7 @@ static void open_sealed(struct opening *o, struct received_part *part, const str
     struct sealed_part sealed;
 
     part->sealed = true;
+    part->opened = false; /* of sealings in one another the innermost counts: its readers are told */
     part->cid = entity->content_id;
     if (o->budget.depth == 0) {
         message_breaks(o, RULE_MIME_DEPTH);

@@ -234,7 +234,7 @@ static void check_received(const struct recipe *r, const struct received *receiv
         const struct received_part *part = &received->part[i];
         require(!part->opened || part->sealed);
         require(!part->has_content || !part->sealed || part->opened);
-        if (part->opened && part->has_content)
+        if (part->opened)
             require(cms_readers_include(&part->readers, who->certificate));
         require((part->proof.broken == RULE_OK) == (part->proof.kind >= PROOF_DOMAIN));
         received_proven += part->proof.kind == PROOF_USER;

@@ -635,6 +635,25 @@ static void an_outer_signature_is_verified_over_what_stays_closed(void **state)
     assert_int_equal(v.part[1].proof, PROOF_NONE);
 }
 
+/* Whoever opens the outer sealing has not opened the inner one, which has other readers. */
+static void a_sealing_inside_that_stays_closed_is_not_told_as_opened(void **state)
+{
+    (void)state;
+    struct scene_draft draft = scene_draft(&scene);
+    struct certificate *readers[] = {scene.proxy.certificate};
+    struct received r;
+    assert_rule(cms_seal(&scene.arena, readers, 1, SPAN("Content-Type: text/plain\r\n\r\nclosed"), &draft.sealed),
+                RULE_OK);
+    scene_receive(&scene, &scene.bob, scene_message(&scene, &draft), &r);
+    assert_rule(r.broken, RULE_UNDECIPHERABLE);
+    assert_int_equal(r.part_count, 1);
+    assert_true(r.part[0].sealed);
+    assert_false(r.part[0].opened);
+    assert_false(r.part[0].has_content);
+    assert_false(cms_readers_include(&r.part[0].readers, scene.bob.certificate));
+    received_clear(&r);
+}
+
 /* --- resources --- */
 
 static void running_out_of_memory_anywhere_is_told_and_opens_nothing_by_mistake(void **state)
@@ -691,6 +710,7 @@ int main(void)
         cmocka_unit_test(a_plain_body_is_disclosed_with_its_head),
         cmocka_unit_test(a_message_signed_in_the_clear_is_verified_without_opening),
         cmocka_unit_test(an_outer_signature_is_verified_over_what_stays_closed),
+        cmocka_unit_test(a_sealing_inside_that_stays_closed_is_not_told_as_opened),
         cmocka_unit_test(running_out_of_memory_anywhere_is_told_and_opens_nothing_by_mistake),
     };
     return cmocka_run_group_tests(tests, open_scene, close_scene);
