@@ -4,6 +4,7 @@
 
 #include "cli/listen_sockets.h"
 #include "cli/message_report.h"
+#include "cli/net_agent.h"
 #include "ua/agent.h"
 #include "ua/outcome.h"
 #include "ua/registration.h"
@@ -227,17 +228,7 @@ static void report(struct listening *l, const struct net_event *event, const str
 
 static void take_message(struct listening *l, const struct net_event *event)
 {
-    char host[NET_ADDRESS_TEXT_MAX];
-    const struct incoming *incoming;
-    const struct agent_input input = {
-        .flow = event->flow,
-        .reliable = event->reliable,
-        .source = {.address = span_text(net_host_text(&event->peer, host)), .port = net_port(&event->peer)},
-        .bytes = event->bytes,
-        .now_ms = cli_now_ms(),
-        .now = cli_now(),
-    };
-    agent_receive(l->agent, &input, &incoming);
+    const struct incoming *incoming = net_give_agent(l->agent, event);
     if (incoming)
         report(l, event, incoming);
 }

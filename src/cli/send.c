@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/net_agent.h"
 #include "cli/net_loop.h"
 #include "cli/send_plan.h"
 #include "sipseal/digest.h"
@@ -242,21 +243,6 @@ static bool drain(struct sending *s)
     return false;
 }
 
-static void take_message(struct sending *s, const struct net_event *event)
-{
-    char host[NET_ADDRESS_TEXT_MAX];
-    const struct incoming *ignored;
-    const struct agent_input input = {
-        .flow = event->flow,
-        .reliable = event->reliable,
-        .source = {.address = span_text(net_host_text(&event->peer, host)), .port = net_port(&event->peer)},
-        .bytes = event->bytes,
-        .now_ms = cli_now_ms(),
-        .now = cli_now(),
-    };
-    agent_receive(s->agent, &input, &ignored);
-}
-
 /* False when the user ended it. */
 static bool wait_once(struct sending *s, uint64_t until_ms)
 {
@@ -264,7 +250,7 @@ static bool wait_once(struct sending *s, uint64_t until_ms)
     uint64_t deadline = agent_deadline(s->agent);
     net_wait(s->loop, deadline < until_ms ? deadline : until_ms, &event);
     if (event.kind == NET_MESSAGE)
-        take_message(s, &event);
+        net_give_agent(s->agent, &event); /* a MESSAGE for this user is not for a sender to show */
     else if (event.kind == NET_CLOSED)
         agent_flow_failed(s->agent, event.flow);
     agent_tick(s->agent, cli_now_ms());

@@ -331,17 +331,6 @@ static void on_control(evutil_socket_t socket, short what, void *context)
     settle(n);
 }
 
-static bool tell_parent(enum rule rule)
-{
-    uint8_t bytes[64];
-    struct writer w = writer_over(bytes, sizeof bytes);
-    if (rule == RULE_OK)
-        ipc_write_bare(&w, IPC_READY);
-    else
-        ipc_write_failed(&w, rule);
-    return !w.full && channel_send(IPC_CONTROL_FD, writer_span(&w), NULL, 0) == CHANNEL_DONE;
-}
-
 /* --- beginning and end --- */
 
 static bool make_proxy(struct net *n)
@@ -440,7 +429,7 @@ static void tear_down(struct net *n)
 static int run(struct net *n)
 {
     enum rule rule = set_up(n);
-    if (!tell_parent(rule) || rule != RULE_OK)
+    if (!channel_tell_parent(rule) || rule != RULE_OK)
         return EXIT_FAULT;
     LOG(&n->log, LOG_LEVEL_INFO, "ready", log_number("listeners", (int64_t)n->told.listen_count),
         log_number("routes", (int64_t)n->told.route_count), log_number("vaults", n->told.setup.vaults));

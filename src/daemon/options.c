@@ -65,7 +65,7 @@ static enum options_result take_option(int option, struct options *options)
     case OPTION_LIBEXEC:
         if (strlen(optarg) >= sizeof options->libexec)
             return complain("the path of --libexec is too long");
-        strcpy(options->libexec, optarg);
+        memcpy(options->libexec, optarg, strlen(optarg) + 1);
         return OPTIONS_RUN;
     case OPTION_VERSION:
         puts("sipseald " SIPSEAL_VERSION);

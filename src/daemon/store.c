@@ -56,17 +56,6 @@ static enum rule open_databases(struct store *s, const struct ipc_store_setup *s
     return rule;
 }
 
-static bool tell_parent(enum rule rule)
-{
-    uint8_t bytes[64];
-    struct writer w = writer_over(bytes, sizeof bytes);
-    if (rule == RULE_OK)
-        ipc_write_bare(&w, IPC_READY);
-    else
-        ipc_write_failed(&w, rule);
-    return !w.full && channel_send(IPC_CONTROL_FD, writer_span(&w), NULL, 0) == CHANNEL_DONE;
-}
-
 static enum course set_up(struct store *s, struct cursor *fields)
 {
     struct ipc_store_setup setup;
@@ -77,7 +66,7 @@ static enum course set_up(struct store *s, struct cursor *fields)
         LOG(&s->log, LOG_LEVEL_INFO, "ready", log_word("archive", s->archive ? "yes" : "no"));
     else
         LOG(&s->log, LOG_LEVEL_ERROR, "setup-failed", log_rule(rule));
-    return tell_parent(rule) && rule == RULE_OK ? GO_ON : FAULT;
+    return channel_tell_parent(rule) && rule == RULE_OK ? GO_ON : FAULT;
 }
 
 /* --- messages of net --- */

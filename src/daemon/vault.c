@@ -60,17 +60,6 @@ static enum course handle_net(struct vault *v)
 
 /* --- the parent --- */
 
-static bool tell_parent(enum rule rule)
-{
-    uint8_t bytes[64];
-    struct writer w = writer_over(bytes, sizeof bytes);
-    if (rule == RULE_OK)
-        ipc_write_bare(&w, IPC_READY);
-    else
-        ipc_write_failed(&w, rule);
-    return !w.full && channel_send(IPC_CONTROL_FD, writer_span(&w), NULL, 0) == CHANNEL_DONE;
-}
-
 static enum course set_up(struct vault *v, const struct ipc_header *header, struct cursor *fields)
 {
     enum rule rule = vault_set_up(v, header, fields);
@@ -80,14 +69,14 @@ static enum course set_up(struct vault *v, const struct ipc_header *header, stru
         rule = fence_enter(FENCE_VAULT, NULL, 0, &v->log);
     if (rule != RULE_OK) {
         LOG(&v->log, LOG_LEVEL_ERROR, "setup-failed", log_rule(rule));
-        tell_parent(rule);
+        channel_tell_parent(rule);
         return FAULT;
     }
     if (!v->ready)
         return GO_ON;
     LOG(&v->log, LOG_LEVEL_INFO, "ready", log_number("keys", (int64_t)v->middle.identity_count),
         log_number("archive_readers", (int64_t)v->reader_count));
-    return tell_parent(RULE_OK) ? GO_ON : FAULT;
+    return channel_tell_parent(RULE_OK) ? GO_ON : FAULT;
 }
 
 /* A new channel to net takes the place of the old one, whose questions nobody waits for any more. */

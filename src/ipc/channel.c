@@ -124,3 +124,14 @@ enum channel_result channel_receive(int fd, uint8_t *buffer, size_t buffer_len, 
         *fd_count = count;
     return CHANNEL_DONE;
 }
+
+bool channel_tell_parent(enum rule rule)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_over(bytes, sizeof bytes);
+    if (rule == RULE_OK)
+        ipc_write_bare(&w, IPC_READY);
+    else
+        ipc_write_failed(&w, rule);
+    return !w.full && channel_send(IPC_CONTROL_FD, writer_span(&w), NULL, 0) == CHANNEL_DONE;
+}

@@ -189,4 +189,8 @@ enum channel_result channel_send(int fd, struct span datagram, const int *fds, s
 enum channel_result channel_receive(int fd, uint8_t *buffer, size_t buffer_len, struct span *datagram, int *fds,
                                     size_t fd_max, size_t *fd_count);
 
+/* A child tells the parent over IPC_CONTROL_FD how its setup ended: IPC_READY for RULE_OK, else IPC_FAILED with the
+ * rule. False when it could not be told. */
+bool channel_tell_parent(enum rule rule);
+
 #endif
