@@ -84,6 +84,40 @@ enum file_result file_read(const char *path, size_t max, bool secret, struct fil
     return result;
 }
 
+enum file_result file_open(const char *path, FILE **out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return errno == ENOENT ? FILE_ABSENT : FILE_FAILED;
+    enum file_result result = check_kind(fd, false);
+    if (result == FILE_DONE && !(*out = fdopen(fd, "rb")))
+        result = FILE_FAILED;
+    if (result != FILE_DONE)
+        close(fd);
+    return result;
+}
+
+enum file_result file_read_stream(FILE *in, size_t max, struct file_bytes *out)
+{
+    *out = (struct file_bytes){0};
+    enum file_result result = FILE_DONE;
+    while (result == FILE_DONE && !feof(in)) {
+        if (out->len + 1 >= out->cap && !grow(out, out->cap ? out->cap * 2 : READ_STEP))
+            result = FILE_FAILED;
+        else
+            out->len += fread(out->at + out->len, 1, out->cap - out->len - 1, in);
+        if (result == FILE_DONE && ferror(in))
+            result = FILE_FAILED;
+        else if (out->len > max)
+            result = FILE_TOO_LARGE;
+    }
+    if (result == FILE_DONE)
+        out->at[out->len] = 0;
+    else
+        file_clear(out);
+    return result;
+}
+
 static bool write_all(int fd, struct span bytes)
 {
     while (bytes.len > 0) {

@@ -41,6 +41,10 @@ static inline struct span file_span(const struct file_bytes *file)
 enum file_result file_read(const char *path, size_t max, bool secret, struct file_bytes *out);
 /* Reads a descriptor (standard input) to its end. */
 enum file_result file_read_descriptor(int fd, size_t max, struct file_bytes *out);
+/* Opens a file for reading piece by piece; the caller closes it. */
+enum file_result file_open(const char *path, FILE **out);
+/* Reads a stream from where it stands to its end. */
+enum file_result file_read_stream(FILE *in, size_t max, struct file_bytes *out);
 void file_clear(struct file_bytes *file);
 
 /* Writes a new file under another name beside it, makes it durable, and gives it its name. Without `replace`, a file

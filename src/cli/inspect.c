@@ -1,7 +1,7 @@
 /* sipseal inspect */
 #include <string.h>
-#include <unistd.h>
 
+#include "cli/capture_file.h"
 #include "cli/inspect_report.h"
 #include "sipseal/clock.h"
 
@@ -14,7 +14,9 @@ struct inspecting {
     struct party self;
     struct identity identity;
     bool has_identity;
-    struct file_bytes file;
+    const char *name;                /* of the file, for errors */
+    const struct capture_message *captured; /* null: the file is one message */
+    uint64_t number;                 /* of the captured message, from 1 */
     struct sip_message *message;     /* in the arena */
     struct message_outline *outline; /* in the arena */
     struct inspection inspection;
@@ -43,7 +45,7 @@ static bool read_rfc3339(struct span text, int64_t *seconds)
 static enum exit_code read_time(struct inspecting *i)
 {
     const char *at = arguments_value(&i->cli->arguments, "at");
-    i->now = cli_now();
+    i->now = i->captured ? i->captured->seconds : cli_now();
     if (!at)
         return EXIT_DONE;
     if (strcmp(at, "message") == 0) {
@@ -70,31 +72,18 @@ static enum exit_code read_self(struct inspecting *i)
 
 /* --- the message --- */
 
-static enum exit_code read_bytes(struct inspecting *i)
-{
-    const struct arguments *a = &i->cli->arguments;
-    const char *path = a->operand_count > 0 ? a->operand[0] : "-";
-    bool standard = strcmp(path, "-") == 0;
-    enum file_result result = standard ? file_read_descriptor(STDIN_FILENO, SIP_MESSAGE_MAX, &i->file)
-                                       : file_read(path, SIP_MESSAGE_MAX, false, &i->file);
-    if (result == FILE_DONE)
-        return EXIT_DONE;
-    return cli_fail_file(standard ? "standard input" : path, file_problem(result), "give a SIP message");
-}
-
-static enum exit_code read_message(struct inspecting *i)
+static enum exit_code read_message(struct inspecting *i, struct span bytes, enum sip_framing framing)
 {
     i->message = arena_take(&i->arena, sizeof *i->message);
     i->outline = arena_take(&i->arena, sizeof *i->outline);
-    enum exit_code code = read_bytes(i);
-    if (code != EXIT_DONE)
-        return code;
-    enum rule rule = sip_message_parse(file_span(&i->file), SIP_DATAGRAM, i->message);
+    enum rule rule = i->captured ? i->captured->broken : RULE_OK;
+    if (rule == RULE_OK)
+        rule = sip_message_parse(bytes, framing, i->message);
     if (rule == RULE_OK)
         rule = outline_source_of(i->message, &i->outline->source);
     if (rule != RULE_OK)
-        return cli_fail(EXIT_REFUSED, "the message cannot be read: %s [%s]; give it exactly as it was on the wire",
-                        rule_sentence(rule), rule_name(rule));
+        return cli_fail(EXIT_REFUSED, "the message cannot be read: %s [%s]%s", rule_sentence(rule), rule_name(rule),
+                        i->captured ? "; it is shown by tcpdump -A" : "; give it exactly as it was on the wire");
     return EXIT_DONE;
 }
 
@@ -111,6 +100,28 @@ static void read_outline(struct inspecting *i)
 
 /* --- */
 
+static json_t *json_captured(const struct inspecting *i)
+{
+    const struct capture_message *m = i->captured;
+    char text[CAPTURE_TIME_MAX], endpoint[CAPTURE_ENDPOINT_MAX];
+    json_t *out = json_object();
+    json_object_set_new(out, "number", json_integer((json_int_t)i->number));
+    json_object_set_new(out, "time", json_string(capture_time_text(m, text)));
+    json_object_set_new(out, "transport", json_string(m->framing == SIP_STREAM ? "TCP" : "UDP"));
+    json_object_set_new(out, "source", json_string(capture_endpoint_text(&m->from, endpoint)));
+    json_object_set_new(out, "destination", json_string(capture_endpoint_text(&m->to, endpoint)));
+    return out;
+}
+
+static void print_captured(const struct inspecting *i)
+{
+    const struct capture_message *m = i->captured;
+    char text[CAPTURE_TIME_MAX], from[CAPTURE_ENDPOINT_MAX], to[CAPTURE_ENDPOINT_MAX];
+    printf("%s#%-6llu %s %s %s > %s%s\n", cli_colour(i->cli, COLOUR_QUIET), (unsigned long long)i->number,
+           capture_time_text(m, text), m->framing == SIP_STREAM ? "TCP" : "UDP",
+           capture_endpoint_text(&m->from, from), capture_endpoint_text(&m->to, to), cli_plain(i->cli));
+}
+
 static void report(struct inspecting *i)
 {
     const struct inspect_report r = {
@@ -125,10 +136,14 @@ static void report(struct inspecting *i)
         .arena = &i->arena,
         .now = i->now,
     };
-    if (i->cli->json)
-        cli_print_json(inspect_json(&r));
-    else
+    if (!i->cli->json) {
         inspect_print(&r);
+        return;
+    }
+    json_t *json = inspect_json(&r);
+    if (i->captured)
+        json_object_set_new(json, "captured", json_captured(i));
+    cli_print_json(json);
 }
 
 /* Asked as somebody, the exit code says what that somebody can know. */
@@ -147,16 +162,13 @@ static enum exit_code judge(const struct inspecting *i)
     return EXIT_DONE;
 }
 
-static enum exit_code inspect(struct inspecting *i)
+static enum exit_code inspect(struct inspecting *i, struct span bytes, enum sip_framing framing)
 {
-    enum exit_code code = read_message(i);
+    enum exit_code code = read_message(i, bytes, framing);
     if (code == EXIT_DONE)
         code = read_time(i);
-    if (code == EXIT_DONE)
-        code = read_self(i);
     if (code != EXIT_DONE)
         return code;
-    keyring_know_all(&i->keyring);
     read_outline(i);
     const struct inspection_terms terms = {
         .self = i->has_identity ? &i->identity : NULL,
@@ -171,6 +183,160 @@ static enum exit_code inspect(struct inspecting *i)
     return judge(i);
 }
 
+static void finish_message(struct inspecting *i)
+{
+    inspection_clear(&i->inspection);
+    i->inspection = (struct inspection){0};
+    arena_reset(&i->arena);
+}
+
+/* --- a file with one message --- */
+
+static enum exit_code inspect_message(struct inspecting *i, FILE *in)
+{
+    struct file_bytes file;
+    enum file_result result = file_read_stream(in, SIP_MESSAGE_MAX, &file);
+    if (result != FILE_DONE)
+        return cli_fail_file(i->name, file_problem(result), "give a SIP message or a capture");
+    enum exit_code code = EXIT_DONE;
+    if (arguments_has(&i->cli->arguments, "list") || arguments_has(&i->cli->arguments, "message"))
+        code = cli_fail(EXIT_USAGE, "%s is one message and no capture; leave --list and --message out", i->name);
+    if (code == EXIT_DONE)
+        code = inspect(i, file_span(&file), SIP_DATAGRAM);
+    file_clear(&file);
+    return code;
+}
+
+/* --- a capture --- */
+
+struct capture_terms {
+    bool list;
+    uint32_t wanted; /* number of the one message that is asked for; 0: all */
+};
+
+static void list_captured(const struct inspecting *i)
+{
+    char line[256];
+    struct span first = span_part(i->captured->bytes, 0, span_find(i->captured->bytes, '\r'));
+    if (i->cli->json) {
+        json_t *json = json_captured(i);
+        json_object_set_new(json, "line", cli_json_text(first));
+        cli_print_json(json);
+        return;
+    }
+    print_captured(i);
+    printf("        %s\n", cli_shown(first, line, sizeof line));
+}
+
+static enum exit_code inspect_captured(struct inspecting *i, const struct capture_terms *terms)
+{
+    if (terms->wanted && terms->wanted != i->number)
+        return EXIT_DONE;
+    if (terms->list) {
+        list_captured(i);
+        return EXIT_DONE;
+    }
+    if (!i->cli->json)
+        print_captured(i);
+    fflush(stdout); /* before what is said on standard error */
+    enum exit_code code = inspect(i, i->captured->bytes, i->captured->framing);
+    finish_message(i);
+    if (!i->cli->json)
+        putchar('\n');
+    return code;
+}
+
+/* What was not seen, and why. */
+static void tell_losses(const struct inspecting *i, const struct capture_counters *c)
+{
+    const struct {
+        uint64_t count;
+        const char *what;
+    } losses[] = {
+        {c->streams_tls, "direction(s) of TLS connections, which cannot be read here"},
+        {c->cut_off, "packet(s) cut off by the capture; capture whole packets (tcpdump -s 0)"},
+        {c->fragments_lost, "IP datagram(s) of which fragments are missing or overlap"},
+        {c->streams_lost, "place(s) where bytes of a TCP connection are missing"},
+        {c->malformed, "malformed packet(s)"},
+    };
+    for (size_t n = 0; n < sizeof losses / sizeof losses[0]; n++)
+        if (losses[n].count)
+            cli_note(i->cli, "%s: not shown: %llu %s", i->name, (unsigned long long)losses[n].count, losses[n].what);
+}
+
+static enum exit_code inspect_messages(struct inspecting *i, struct capture_file *file,
+                                       const struct capture_terms *terms)
+{
+    struct capture_message m;
+    enum exit_code first = EXIT_DONE, end = EXIT_DONE;
+    i->captured = &m;
+    while (capture_file_next(file, &m, &end)) {
+        i->number++;
+        enum exit_code code = inspect_captured(i, terms);
+        first = first == EXIT_DONE ? code : first;
+        if (terms->wanted == i->number)
+            return first;
+    }
+    tell_losses(i, capture_file_counters(file));
+    if (end != EXIT_DONE)
+        return end;
+    if (terms->wanted)
+        return cli_fail(EXIT_REFUSED, "%s has %llu message(s); see which by --list", i->name,
+                        (unsigned long long)i->number);
+    if (i->number == 0)
+        return cli_fail(EXIT_REFUSED, "%s: there is no SIP message in %llu packet(s); capture where SIP passes in the clear",
+                        i->name, (unsigned long long)capture_file_counters(file)->packets);
+    return first;
+}
+
+static enum exit_code inspect_capture(struct inspecting *i, FILE *in)
+{
+    char error[ARGUMENTS_ERROR_MAX];
+    struct capture_terms terms = {.list = arguments_has(&i->cli->arguments, "list")};
+    struct capture_file *file = NULL;
+    if (!arguments_number(&i->cli->arguments, "message", 1, UINT32_MAX, 0, &terms.wanted, error)) {
+        fclose(in);
+        return cli_fail(EXIT_USAGE, "%s", error);
+    }
+    enum exit_code code = capture_file_open(in, i->name, &file);
+    if (code == EXIT_DONE)
+        code = inspect_messages(i, file, &terms);
+    capture_file_close(file);
+    return code;
+}
+
+/* --- */
+
+static enum exit_code open_file(struct inspecting *i, FILE **in)
+{
+    const struct arguments *a = &i->cli->arguments;
+    const char *path = a->operand_count > 0 ? a->operand[0] : "-";
+    if (strcmp(path, "-") == 0) {
+        i->name = "standard input";
+        *in = stdin;
+        return EXIT_DONE;
+    }
+    i->name = path;
+    enum file_result result = file_open(path, in);
+    return result == FILE_DONE ? EXIT_DONE : cli_fail_file(path, file_problem(result), "give a SIP message or a capture");
+}
+
+static enum exit_code inspect_file(struct inspecting *i)
+{
+    FILE *in;
+    enum exit_code code = read_self(i);
+    if (code == EXIT_DONE)
+        code = open_file(i, &in);
+    if (code != EXIT_DONE)
+        return code;
+    keyring_know_all(&i->keyring);
+    if (capture_file_is(in))
+        return inspect_capture(i, in);
+    code = inspect_message(i, in);
+    fclose(in);
+    return code;
+}
+
 static enum exit_code run_inspect(struct cli *cli)
 {
     struct inspecting i = {.cli = cli};
@@ -178,12 +344,11 @@ static enum exit_code run_inspect(struct cli *cli)
     if (code != EXIT_DONE)
         return code;
     code = arena_open(&i.arena, INSPECT_ARENA)
-               ? inspect(&i)
+               ? inspect_file(&i)
                : cli_fail(EXIT_REFUSED, "%s; close something and try again", rule_sentence(RULE_NO_MEMORY));
     inspection_clear(&i.inspection);
     if (i.has_identity)
         identity_clear(&i.identity);
-    file_clear(&i.file);
     keyring_close(&i.keyring);
     arena_close(&i.arena);
     return code;
@@ -192,11 +357,13 @@ static enum exit_code run_inspect(struct cli *cli)
 static const struct option options[] = {
     {.name = "as", .value = "NAME", .help = "open what NAME can open"},
     {.name = "at", .value = "TIME", .help = "judge dates as at this time, or as at the `message`'s own"},
+    {.name = "list", .help = "of a capture: list the messages and inspect none"},
+    {.name = "message", .value = "N", .help = "of a capture: inspect message number N alone"},
 };
 const struct command command_inspect = {
     .words = "inspect",
     .operands = "[FILE | -]",
-    .about = "shows who can read and who can verify which part of a message",
+    .about = "shows who can read and verify which part of a message, or of all in a capture",
     .operands_max = 1,
     .options = options,
     .option_count = sizeof options / sizeof options[0],
