@@ -354,6 +354,17 @@ static void overlapping_fragments_spoil_their_datagram(void **state)
     assert_int_equal(counted(s)->fragments_lost, 1);
 }
 
+/* As many bytes as the datagram has, and yet a hole in them. */
+static void an_overlap_does_not_make_up_for_a_hole(void **state)
+{
+    struct shot *s = *state;
+    struct span whole = udp_of(s, ONE);
+    give_fragment(s, (struct piece){1, 0, true}, span_part(whole, 0, 64));
+    give_fragment(s, (struct piece){1, 32, true}, span_part(whole, 32, 64));
+    give_fragment(s, (struct piece){1, 128, false}, span_part(whole, 128, whole.len));
+    assert_int_equal(s->count, 0);
+}
+
 static void fragments_of_different_datagrams_are_not_mixed(void **state)
 {
     struct shot *s = *state;
@@ -431,8 +442,9 @@ static void segments_out_of_order_late_and_twice_give_the_same_bytes(void **stat
     give_part(s, stream, 0, 50);
     give_part(s, stream, 10, 60); /* a retransmission */
     give_part(s, stream, 150, all);
-    give_part(s, stream, 0, all);
     assert_string_equal(s->seen, ONE "|" TWO "|");
+    give_part(s, stream, 0, all);
+    assert_int_equal(s->count, 2);
     end(s);
     assert_int_equal(counted(s)->streams_lost, 0);
 }
@@ -591,6 +603,7 @@ int main(void)
         RAW(fragments_are_put_together_in_whatever_order_they_come),
         RAW(a_fragment_that_comes_twice_does_no_harm),
         RAW(overlapping_fragments_spoil_their_datagram),
+        RAW(an_overlap_does_not_make_up_for_a_hole),
         RAW(fragments_of_different_datagrams_are_not_mixed),
         RAW(a_datagram_waits_for_its_fragments_for_a_time_only),
         RAW(many_unfinished_datagrams_cost_the_oldest),
