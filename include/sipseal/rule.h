@@ -45,6 +45,9 @@
     X(RULE_SIP_TIMEOUT, "sip.timeout", 408, "the next hop did not answer in time")                                     \
     X(RULE_SIP_CONGESTION, "sip.congestion", 513,                                                                      \
       "the message is over 1300 bytes and the path is not known to be congestion-safe")                                \
+    /* Digest */                                                                                                       \
+    X(RULE_DIGEST_SYNTAX, "digest.syntax", 400, "the credentials are not well-formed")                                 \
+    X(RULE_DIGEST_UNSUPPORTED, "digest.unsupported", 400, "the credentials use a scheme or algorithm that is refused") \
     /* MIME */                                                                                                         \
     X(RULE_MIME_SYNTAX, "mime.syntax", 400, "the body is not well-formed MIME")                                        \
     X(RULE_MIME_DEPTH, "mime.depth", 413, "the body is nested deeper than the limit")                                  \
