@@ -1,5 +1,6 @@
 /* CMS for the profile of protocol.md 2: SignedData (RFC 5652) and AuthEnvelopedData with AES-GCM (RFC 5083, RFC 5084),
- * readers by ECDH (RFC 5753, RFC 8418) and RSAES-OAEP (RFC 3560). Strict DER in and out; OpenSSL's EVP for every
+ * readers by ECDH (RFC 5753, RFC 8418) and RSAES-OAEP (RFC 3560); for legacy peers, and read alone, EnvelopedData with
+ * AES-CBC (RFC 5652 6) and PKCS#1 v1.5 (RFC 3370 4.2.1). Strict DER in and out; OpenSSL's EVP for every
  * primitive. Knows nothing of SIP. */
 #ifndef SIPSEAL_CMS_H
 #define SIPSEAL_CMS_H
@@ -35,6 +36,17 @@ struct cms_choice {
 enum rule cms_seal_as(struct arena *arena, const struct cms_choice *choice, struct certificate *const *readers,
                       size_t reader_count, struct span content, struct span *der);
 
+/* What is read for legacy peers alone, each when it is switched on (protocol.md 2.2, "legacy"). It is never written. */
+enum cms_legacy {
+    CMS_LEGACY_CBC = 1,   /* EnvelopedData, with AES-CBC */
+    CMS_LEGACY_PKCS1 = 2, /* key transport with PKCS#1 v1.5 */
+    CMS_LEGACY_ALL = CMS_LEGACY_CBC | CMS_LEGACY_PKCS1,
+};
+/* One of them by the name that it has in options and configurations, "cbc" and "pkcs1"; 0 for every other name. */
+unsigned cms_legacy_named(struct span name);
+/* The names of all that are in `legacy`: "cbc", "pkcs1", "cbc pkcs1", "". */
+const char *cms_legacy_text(unsigned legacy);
+
 /* What the RecipientInfos of a sealed object say, read without any private key. */
 struct cms_readers {
     struct cms_reader {
@@ -43,8 +55,9 @@ struct cms_readers {
         struct span key_id;            /* subject key identifier or KEK identifier; empty when named otherwise */
     } reader[CMS_READERS_MAX];
     size_t count; /* encrypted keys: one for each KeyTransRecipientInfo and each RecipientEncryptedKey */
+    unsigned legacy; /* enum cms_legacy: what the object, or the key of any of its readers, uses of that */
 };
-/* RULE_CMS_DER, RULE_CMS_STRUCTURE, RULE_CMS_TYPE (no AuthEnvelopedData over id-data), RULE_CMS_LIMIT;
+/* RULE_CMS_DER, RULE_CMS_STRUCTURE, RULE_CMS_TYPE (no AuthEnvelopedData or EnvelopedData over id-data), RULE_CMS_LIMIT;
  * RULE_CMS_ALGORITHM for a recipient that is no reader who could be counted (a password, a kind that is not known). The
  * algorithms of the others are judged by cms_open alone, for the reader that it opens for. */
 enum rule cms_readers_of(struct span der, struct cms_readers *out);
@@ -53,13 +66,27 @@ bool cms_reader_is(const struct cms_reader *reader, const struct certificate *ce
 /* Whether any entry does. */
 bool cms_readers_include(const struct cms_readers *readers, const struct certificate *certificate);
 
-/* Opens a sealed object. The RecipientInfo that names the identity is found before any private-key operation;
+/* Opens a sealed object, AuthEnvelopedData. The RecipientInfo that names the identity is found before any private-key operation;
  * RULE_CMS_NOT_READER without one. `*content` is in the arena, and only after the tag was checked; on any failure the
  * arena holds no plaintext. RULE_CMS_OPEN when key or tag are wrong. RULE_CMS_ALGORITHM, also decided before the
  * private key is used, for what protocol.md 2.2 refuses: another cipher, a tag shorter than 16 bytes, a KDF or
  * RSAES-OAEP with SHA-1, PKCS#1 v1.5, an entry that does not fit the kind of the reader's key. Else as
  * cms_readers_of. */
 enum rule cms_open(struct arena *arena, struct span der, const struct identity *self, struct span *content);
+
+/* The same, with what is switched on for legacy peers. Nothing authenticates EnvelopedData but a signature inside it, and
+ * CMS does not know how that is found: so `vouch` is asked about whatever AES-CBC gave, be the key wrong or the padding
+ * broken, and says whether all of it is signed content that verifies. Only then does content leave; everything else is
+ * RULE_CMS_OPEN, and no part of the way is left out for what was wrong before it (protocol.md 2.3: a padding oracle
+ * needs to see where one ended). `vouch` keeps nothing of the candidate, and may use the arena, of which everything is
+ * wiped that it took when it says no. */
+struct cms_legacy_terms {
+    unsigned allowed; /* enum cms_legacy */
+    bool (*vouch)(void *context, struct arena *arena, struct span candidate); /* not null when CBC is allowed */
+    void *context;
+};
+enum rule cms_open_legacy(struct arena *arena, struct span der, const struct identity *self,
+                          const struct cms_legacy_terms *terms, struct span *content);
 
 /* --- signed --- */
 

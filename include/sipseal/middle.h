@@ -14,7 +14,8 @@ struct middle {
     const struct identity *identity[MIDDLE_IDENTITIES_MAX]; /* sealing keys */
     size_t identity_count;
     struct trust *trust;
-    int64_t window; /* seconds; PROOF_WINDOW_DEFAULT */
+    int64_t window;  /* seconds; PROOF_WINDOW_DEFAULT */
+    unsigned legacy; /* enum cms_legacy: what is read for legacy peers; 0: nothing */
 };
 
 /* What was disclosed to this middle, in the order of the parts: for the services that may read it. */

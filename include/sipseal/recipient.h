@@ -4,6 +4,7 @@
 #define SIPSEAL_RECIPIENT_H
 
 #include "sipseal/arena.h"
+#include "sipseal/cms.h"
 #include "sipseal/outline.h"
 #include "sipseal/proof.h"
 
@@ -14,6 +15,7 @@ struct recipient {
     size_t identity_count;
     struct trust *trust;
     int64_t window;
+    unsigned legacy; /* enum cms_legacy: what is read for legacy peers; 0: nothing */
 };
 
 struct received_part {

@@ -3,6 +3,7 @@
 
 #include "cli/capture_file.h"
 #include "cli/inspect_report.h"
+#include "cli/legacy.h"
 #include "sipseal/clock.h"
 
 enum { INSPECT_ARENA = 4 * 1024 * 1024 };
@@ -21,6 +22,7 @@ struct inspecting {
     struct message_outline *outline; /* in the arena */
     struct inspection inspection;
     int64_t now;
+    unsigned legacy; /* enum cms_legacy */
 };
 
 /* --- what is asked for --- */
@@ -175,6 +177,7 @@ static enum exit_code inspect(struct inspecting *i, struct span bytes, enum sip_
         .trust = i->keyring.trust,
         .now = i->now,
         .window = PROOF_WINDOW_DEFAULT,
+        .legacy = i->legacy,
         .context = &i->outline->source.context,
     };
     if (!inspect_body(&i->outline->source.body, &terms, &i->arena, &i->inspection))
@@ -326,6 +329,8 @@ static enum exit_code inspect_file(struct inspecting *i)
     FILE *in;
     enum exit_code code = read_self(i);
     if (code == EXIT_DONE)
+        code = legacy_read(i->cli, &i->legacy);
+    if (code == EXIT_DONE)
         code = open_file(i, &in);
     if (code != EXIT_DONE)
         return code;
@@ -359,6 +364,7 @@ static const struct option options[] = {
     {.name = "at", .value = "TIME", .help = "judge dates as at this time, or as at the `message`'s own"},
     {.name = "list", .help = "of a capture: list the messages and inspect none"},
     {.name = "message", .value = "N", .help = "of a capture: inspect message number N alone"},
+    LEGACY_OPTION,
 };
 const struct command command_inspect = {
     .words = "inspect",

@@ -67,7 +67,9 @@ static const struct inspected_part *sealing_of(const struct inspection *inspecti
 /* What cannot be known of a sealed part that is closed, and why. */
 static void closed_reason(const struct inspect_report *r, const struct inspected_part *part, char out[LINE])
 {
-    if (part->sealed_broken != RULE_OK)
+    if (part->sealed_broken != RULE_OK && part->readers.count)
+        snprintf(out, LINE, "what it holds, and who signed it, cannot be known: %s", rule_sentence(part->sealed_broken));
+    else if (part->sealed_broken != RULE_OK)
         snprintf(out, LINE, "who can read it and what it holds cannot be known: %s",
                  rule_sentence(part->sealed_broken));
     else if (!r->self)
@@ -85,12 +87,15 @@ static void print_sealed(const struct inspect_report *r, const struct inspected_
 {
     char reason[LINE];
     struct reader_names names;
-    if (part->sealed_broken == RULE_OK) {
+    if (part->readers.count) {
         name_readers(r, part, &names);
         printf("%sreadable by ", indent);
         readers_print(&names);
         putchar('\n');
     }
+    if (part->readers.legacy)
+        printf("%ssealed with what is read for legacy peers alone: %s\n", indent,
+               cms_legacy_text(part->readers.legacy));
     if (part->opened) {
         printf("%sopened with the key of %s\n", indent, r->self_name);
         return;
@@ -229,10 +234,12 @@ static void json_sealed(const struct inspect_report *r, const struct inspected_p
     char reason[LINE];
     struct reader_names names;
     json_object_set_new(out, "opened", json_boolean(part->opened));
-    if (part->sealed_broken == RULE_OK) {
+    if (part->readers.count) {
         name_readers(r, part, &names);
         json_object_set_new(out, "readers", readers_json(&names));
     }
+    if (part->readers.legacy)
+        json_object_set_new(out, "legacy", json_string(cms_legacy_text(part->readers.legacy)));
     if (part->opened)
         return;
     closed_reason(r, part, reason);

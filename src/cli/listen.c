@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/legacy.h"
 #include "cli/listen_sockets.h"
 #include "cli/message_report.h"
 #include "cli/net_agent.h"
@@ -94,6 +95,8 @@ static enum exit_code read_options(struct listening *l)
     if (!party_parse(span_text(as), &l->self) || !l->self.is_user)
         return cli_fail(EXIT_USAGE, "%s is no user; give one like bob@far.example", as);
     enum exit_code code = read_numbers(l);
+    if (code == EXIT_DONE)
+        code = legacy_read(l->cli, &l->recipient.legacy);
     if (code == EXIT_DONE)
         code = read_registrar(l);
     return code == EXIT_DONE ? read_folder(l) : code;
@@ -316,6 +319,7 @@ static enum exit_code prepare(struct listening *l)
         .identity_count = 1,
         .trust = l->keyring.trust,
         .window = PROOF_WINDOW_DEFAULT,
+        .legacy = l->recipient.legacy,
     };
     const struct agent_settings settings = {.recipient = &l->recipient, .aor = span_text(l->self.uri)};
     l->loop = net_loop_new();
@@ -359,6 +363,7 @@ static const struct option options[] = {
     {.name = "expires", .value = "SECONDS", .help = "how long a registration lasts (3600)"},
     {.name = "count", .value = "N", .help = "end after N messages that were delivered"},
     {.name = "save", .value = "DIR", .help = "keep messages and their content there"},
+    LEGACY_OPTION,
 };
 const struct command command_listen = {
     .words = "listen",

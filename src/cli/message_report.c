@@ -86,6 +86,9 @@ static void print_part(const struct part_report *p)
         printf("%sreadable by everyone on the path%s\n", cli_colour(p->message->cli, COLOUR_BAD),
                cli_plain(p->message->cli));
     }
+    if (part->readers.legacy)
+        printf("%ssealed with what is read for legacy peers alone: %s%s\n", cli_colour(p->message->cli, COLOUR_BAD),
+               cms_legacy_text(part->readers.legacy), cli_plain(p->message->cli));
     if (part->sealed && !part->opened)
         printf("  (a part for others, which cannot be opened)\n");
     else if (p->has_content && is_text(part))
@@ -117,6 +120,8 @@ static json_t *json_part(const struct part_report *p)
     json_object_set_new(out, "identity", proven ? cli_json_text(part->proof.identity) : json_null());
     json_object_set_new(out, "rule", json_string(rule_name(part->proof.broken)));
     json_object_set_new(out, "readers", part->sealed ? readers_json(&p->readers) : json_null());
+    if (part->readers.legacy)
+        json_object_set_new(out, "legacy", json_string(cms_legacy_text(part->readers.legacy)));
     if (!p->has_content)
         return out;
     json_object_set_new(out, "content_type", json_content_type(&part->content));

@@ -19,6 +19,15 @@ bool content_cipher(const struct primitives *p, enum oid oid, struct cipher_choi
     return choose(table, sizeof table / sizeof *table, oid, choice);
 }
 
+bool cbc_cipher(const struct primitives *p, enum oid oid, struct cipher_choice *choice)
+{
+    const struct cipher_choice table[] = {
+        {OID_AES128_CBC, 16, p->aes128_cbc},
+        {OID_AES256_CBC, 32, p->aes256_cbc},
+    };
+    return choose(table, sizeof table / sizeof *table, oid, choice);
+}
+
 bool wrap_cipher(const struct primitives *p, enum oid oid, struct cipher_choice *choice)
 {
     const struct cipher_choice table[] = {

@@ -15,6 +15,11 @@ EVP_MD *transport_digest(const struct primitives *p, const struct der_algorithm 
     return digest_of(p, digest);
 }
 
+bool transport_is_pkcs1(const struct der_algorithm *algorithm)
+{
+    return algorithm->oid == OID_RSA && der_no_parameters(algorithm);
+}
+
 void transport_put_algorithm(struct der_writer *w)
 {
     size_t mark = der_mark(w);

@@ -1,12 +1,16 @@
 #include <openssl/evp.h>
 
 #include "cms/attributes.h"
+#include "cms/cbc.h"
 #include "cms/content_info.h"
+#include "cms/key_transport.h"
 #include "cms/recover_key.h"
 #include "sipseal/cms.h"
+#include "sipseal/random.h"
 
-/* AuthEnvelopedData (RFC 5083 2.1), as written. */
+/* AuthEnvelopedData (RFC 5083 2.1) or EnvelopedData (RFC 5652 6.1), as written. */
 struct sealed {
+    bool authenticated; /* AuthEnvelopedData */
     struct recipients recipients;
     struct der_algorithm content_algorithm;
     struct span ciphertext;
@@ -37,9 +41,14 @@ static enum rule read_optional_attributes(struct cursor *c, uint8_t tag, struct 
     return der_take(c, item) ? attributes_read(item->content, &attributes) : RULE_CMS_DER;
 }
 
+/* What follows the content. In EnvelopedData that is attributes which nothing protects, and nobody looks at. */
 static enum rule read_tail(struct cursor *c, struct sealed *s)
 {
     struct der unprotected = {0};
+    if (!s->authenticated) {
+        enum rule rule = read_optional_attributes(c, DER_CONTEXT_CONSTRUCTED(1), &unprotected);
+        return rule == RULE_OK && !cursor_done(c) ? RULE_CMS_STRUCTURE : rule;
+    }
     enum rule rule = read_optional_attributes(c, DER_CONTEXT_CONSTRUCTED(1), &s->auth_attributes);
     if (rule != RULE_OK)
         return rule;
@@ -49,16 +58,30 @@ static enum rule read_tail(struct cursor *c, struct sealed *s)
     return rule == RULE_OK && !cursor_done(c) ? RULE_CMS_STRUCTURE : rule;
 }
 
+static enum rule enter_sealed(struct span der, struct sealed *s, struct cursor *c)
+{
+    enum rule rule = content_info_open(der, OID_AUTH_ENVELOPED_DATA, c);
+    s->authenticated = rule != RULE_CMS_TYPE;
+    return s->authenticated ? rule : content_info_open(der, OID_ENVELOPED_DATA, c);
+}
+
+/* AuthEnvelopedData is version 0; EnvelopedData is 0 or 2 with the recipients that are read here, by rules that no reader
+ * needs (RFC 5652 6.1). */
+static bool is_version(const struct sealed *s, uint32_t version)
+{
+    return version == 0 || (version == 2 && !s->authenticated);
+}
+
 static enum rule read_sealed(struct span der, struct sealed *s)
 {
     struct cursor c, content;
     struct span recipients, originator;
     uint32_t version;
     s->auth_attributes = (struct der){0};
-    enum rule rule = content_info_open(der, OID_AUTH_ENVELOPED_DATA, &c);
+    enum rule rule = enter_sealed(der, s, &c);
     if (rule != RULE_OK)
         return rule;
-    if (!der_take_small(&c, &version) || version != 0)
+    if (!der_take_small(&c, &version) || !is_version(s, version))
         return RULE_CMS_STRUCTURE;
     if (der_next_is(&c, DER_CONTEXT_CONSTRUCTED(0)) &&
         !der_take_content(&c, DER_CONTEXT_CONSTRUCTED(0), &originator)) /* certificates of the originator: not used */
@@ -78,19 +101,25 @@ enum rule cms_readers_of(struct span der, struct cms_readers *out)
 {
     struct sealed s;
     out->count = 0;
+    out->legacy = 0;
     enum rule rule = read_sealed(der, &s);
     if (rule != RULE_OK)
         return rule;
-    for (size_t i = 0; i < s.recipients.count; i++)
-        out->reader[i] = s.recipients.recipient[i].reader;
+    out->legacy = s.authenticated ? 0 : CMS_LEGACY_CBC;
+    for (size_t i = 0; i < s.recipients.count; i++) {
+        const struct recipient *r = &s.recipients.recipient[i];
+        out->reader[i] = r->reader;
+        if (r->reader.kind == CMS_KEY_TRANSPORT && transport_is_pkcs1(&r->key_encryption))
+            out->legacy |= CMS_LEGACY_PKCS1;
+    }
     out->count = s.recipients.count;
     return RULE_OK;
 }
 
 /* GCMParameters (RFC 5084 3.2): a nonce of 12 bytes and the full tag, which is not the default and so must be written.
  * Short tags can be forged (protocol.md 2.2). */
-static enum rule judge_content_algorithm(const struct primitives *p, const struct sealed *s,
-                                         struct cipher_choice *cipher, struct span *nonce)
+static enum rule judge_gcm(const struct primitives *p, const struct sealed *s, struct cipher_choice *cipher,
+                           struct span *nonce)
 {
     struct cursor c = cursor_over(s->content_algorithm.parameters);
     uint32_t tag_len = 12;
@@ -102,6 +131,18 @@ static enum rule judge_content_algorithm(const struct primitives *p, const struc
     if (nonce->len != GCM_NONCE_LEN || tag_len != GCM_TAG_LEN)
         return RULE_CMS_ALGORITHM;
     return s->mac.len == GCM_TAG_LEN ? RULE_OK : RULE_CMS_STRUCTURE;
+}
+
+/* The parameter is the initialization vector (RFC 3565 4.1). Anybody can see whether the blocks are whole. */
+static enum rule judge_cbc(const struct primitives *p, const struct sealed *s, struct cipher_choice *cipher,
+                           struct span *iv)
+{
+    struct cursor c = cursor_over(s->content_algorithm.parameters);
+    if (!cbc_cipher(p, s->content_algorithm.oid, cipher))
+        return RULE_CMS_ALGORITHM;
+    if (!der_take_content(&c, DER_OCTET_STRING, iv) || !cursor_done(&c) || iv->len != CBC_BLOCK_LEN)
+        return RULE_CMS_STRUCTURE;
+    return s->ciphertext.len > 0 && s->ciphertext.len % CBC_BLOCK_LEN == 0 ? RULE_OK : RULE_CMS_STRUCTURE;
 }
 
 /* Authenticated attributes are authenticated as a SET OF: their own bytes, under another tag (RFC 5083 2.2). */
@@ -122,6 +163,33 @@ static enum rule decrypt(struct arena *arena, const struct sealed *s, const stru
     return RULE_OK;
 }
 
+/* What comes out is worth nothing before somebody vouched for it. Padding and signature are looked at whatever the other
+ * is like, and fail as one. */
+static enum rule decrypt_cbc(struct arena *arena, const struct sealed *s, const struct cipher_choice *cipher,
+                             struct span iv, const uint8_t *key, const struct cms_legacy_terms *terms,
+                             struct span *content)
+{
+    struct span candidate;
+    size_t mark = arena_mark(arena);
+    uint8_t *plain = arena_take(arena, s->ciphertext.len);
+    if (!plain)
+        return RULE_NO_MEMORY;
+    size_t decrypted = arena_mark(arena);
+    if (!cbc_decrypt(cipher->cipher, key, iv.at, s->ciphertext, plain)) {
+        arena_rewind(arena, mark);
+        return RULE_CRYPTO_LIBRARY;
+    }
+    bool padded = cbc_content(span_of(plain, s->ciphertext.len), &candidate);
+    bool vouched = terms->vouch(terms->context, arena, candidate);
+    if (!(padded & vouched)) {
+        arena_rewind(arena, mark);
+        return RULE_CMS_OPEN;
+    }
+    arena_rewind(arena, decrypted);
+    *content = candidate;
+    return RULE_OK;
+}
+
 /* Only the first entry that names the reader is tried: one that stands twice is nobody's honest work. */
 static const struct recipient *find_self(const struct sealed *s, const struct certificate *self)
 {
@@ -131,9 +199,21 @@ static const struct recipient *find_self(const struct sealed *s, const struct ce
     return NULL;
 }
 
+/* A key that cannot be had is replaced by one that nobody knows: everything wrong with it then shows where a wrong
+ * content does, after the same work (protocol.md 2.3). */
+static enum rule key_or_random(const struct primitives *p, const struct recipient *r, const struct identity *self,
+                               unsigned legacy, uint8_t *key, size_t len)
+{
+    enum rule rule = recover_key(p, r, self, legacy, key, len);
+    if (rule != RULE_CMS_OPEN)
+        return rule;
+    return random_bytes(key, len) ? RULE_OK : RULE_NO_RANDOM;
+}
+
 /* protocol.md 2.3: the reader's entry is found first, the algorithms are judged next, and the private key is used
  * last. */
-enum rule cms_open(struct arena *arena, struct span der, const struct identity *self, struct span *content)
+enum rule cms_open_legacy(struct arena *arena, struct span der, const struct identity *self,
+                          const struct cms_legacy_terms *terms, struct span *content)
 {
     struct sealed s;
     struct cipher_choice cipher;
@@ -144,14 +224,22 @@ enum rule cms_open(struct arena *arena, struct span der, const struct identity *
     enum rule rule = p ? read_sealed(der, &s) : RULE_CRYPTO_LIBRARY;
     if (rule != RULE_OK)
         return rule;
+    if (!s.authenticated && !(terms->allowed & CMS_LEGACY_CBC))
+        return RULE_CMS_TYPE;
     const struct recipient *r = find_self(&s, self->certificate);
     if (!r)
         return RULE_CMS_NOT_READER;
-    rule = judge_content_algorithm(p, &s, &cipher, &nonce);
+    rule = s.authenticated ? judge_gcm(p, &s, &cipher, &nonce) : judge_cbc(p, &s, &cipher, &nonce);
     if (rule == RULE_OK)
-        rule = recover_key(p, r, self, key, cipher.key_len);
+        rule = key_or_random(p, r, self, terms->allowed, key, cipher.key_len);
     if (rule == RULE_OK)
-        rule = decrypt(arena, &s, &cipher, nonce, key, content);
+        rule = s.authenticated ? decrypt(arena, &s, &cipher, nonce, key, content)
+                               : decrypt_cbc(arena, &s, &cipher, nonce, key, terms, content);
     bytes_wipe(key, sizeof key);
     return rule;
+}
+
+enum rule cms_open(struct arena *arena, struct span der, const struct identity *self, struct span *content)
+{
+    return cms_open_legacy(arena, der, self, &(struct cms_legacy_terms){0}, content);
 }

@@ -37,6 +37,8 @@ static void fetch(void)
         .sha512 = EVP_MD_fetch(NULL, "SHA2-512", NULL),
         .aes128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL),
         .aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
+        .aes128_cbc = EVP_CIPHER_fetch(NULL, "AES-128-CBC", NULL),
+        .aes256_cbc = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL),
         .aes128_wrap = EVP_CIPHER_fetch(NULL, "AES-128-WRAP", NULL),
         .aes256_wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL),
         .hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL),
@@ -44,7 +46,7 @@ static void fetch(void)
         .p384 = curve_parameters(p384),
     };
     fetched_all = fetched.sha256 && fetched.sha384 && fetched.sha512 && fetched.aes128_gcm && fetched.aes256_gcm &&
-                  fetched.aes128_wrap && fetched.aes256_wrap && fetched.hkdf && fetched.p256 && fetched.p384;
+                  fetched.aes128_cbc && fetched.aes256_cbc && fetched.aes128_wrap && fetched.aes256_wrap && fetched.hkdf && fetched.p256 && fetched.p384;
     ERR_clear_error();
 }
 
@@ -119,5 +121,20 @@ bool gcm_open(EVP_CIPHER *cipher, const uint8_t *key, const uint8_t nonce[GCM_NO
         bytes_wipe(out, sealed.len);
         ERR_clear_error();
     }
+    return ok;
+}
+
+bool cbc_decrypt(EVP_CIPHER *cipher, const uint8_t *key, const uint8_t iv[CBC_BLOCK_LEN], struct span sealed,
+                 uint8_t *out)
+{
+    int n = 0;
+    uint8_t none[CBC_BLOCK_LEN]; /* without padding there is no last block: nothing is written here */
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    bool ok = context && fits(sealed) && EVP_CipherInit_ex2(context, cipher, key, iv, 0, NULL) &&
+              EVP_CIPHER_CTX_set_padding(context, 0) && EVP_CipherUpdate(context, out, &n, sealed.at, (int)sealed.len) &&
+              EVP_CipherFinal_ex(context, none, &n);
+    EVP_CIPHER_CTX_free(context);
+    if (!ok)
+        ERR_clear_error();
     return ok;
 }

@@ -55,22 +55,24 @@ static enum rule by_agreement(const struct primitives *p, const struct recipient
 }
 
 static enum rule by_transport(const struct primitives *p, const struct recipient *r, const struct identity *self,
-                              uint8_t *key, size_t len)
+                              unsigned legacy, uint8_t *key, size_t len)
 {
     const EVP_MD *digest = transport_digest(p, &r->key_encryption);
-    if (self->certificate->key_kind != KEY_RSA || !digest)
+    bool pkcs1 = legacy & CMS_LEGACY_PKCS1 && transport_is_pkcs1(&r->key_encryption);
+    if (self->certificate->key_kind != KEY_RSA || (!digest && !pkcs1))
         return RULE_CMS_ALGORITHM;
-    return transport_decrypt(self->key, digest, r->encrypted_key, key, len);
+    return pkcs1 ? transport_decrypt_pkcs1(self->key, r->encrypted_key, key, len)
+                 : transport_decrypt(self->key, digest, r->encrypted_key, key, len);
 }
 
-enum rule recover_key(const struct primitives *p, const struct recipient *r, const struct identity *self, uint8_t *key,
-                      size_t len)
+enum rule recover_key(const struct primitives *p, const struct recipient *r, const struct identity *self,
+                      unsigned legacy, uint8_t *key, size_t len)
 {
     switch (r->reader.kind) {
     case CMS_KEY_AGREEMENT:
         return by_agreement(p, r, self, key, len);
     case CMS_KEY_TRANSPORT:
-        return by_transport(p, r, self, key, len);
+        return by_transport(p, r, self, legacy, key, len);
     case CMS_KEY_ENCRYPTION_KEY: /* never found: it names no certificate */
         break;
     }

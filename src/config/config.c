@@ -14,6 +14,7 @@
 #include "config/endpoint.h"
 #include "config/file.h"
 #include "config/keys.h"
+#include "sipseal/cms.h"
 #include "sipseal/proof.h"
 
 enum {
@@ -177,6 +178,17 @@ static void read_server(struct config_reader *r, struct yaml_value v)
 
 /* --- keys, archive, store --- */
 
+static void read_legacy(struct yaml_value v, unsigned *legacy)
+{
+    static const char *const words[] = {"cbc", "pkcs1"};
+    size_t count = yaml_list_count(v, 2);
+    for (size_t i = 0; i < count; i++) {
+        unsigned word;
+        if (yaml_choice(yaml_item(v, i), words, 2, &word))
+            *legacy |= cms_legacy_named(span_text(words[word]));
+    }
+}
+
 static void read_keys(struct config_reader *r, struct yaml_value v)
 {
     struct config *c = r->config;
@@ -190,6 +202,7 @@ static void read_keys(struct config_reader *r, struct yaml_value v)
     read_path(r, r->private_key, &c->private_key_path);
     read_path(r, r->trust, &c->trust_path);
     yaml_seconds(yaml_key(&m, "window", YAML_OPTIONAL), 1, WINDOW_MAX, &c->window);
+    read_legacy(yaml_key(&m, "legacy", YAML_OPTIONAL), &c->legacy);
     yaml_map_end(&m);
 }
 

@@ -80,6 +80,7 @@ struct config {
     const char *private_key_path;
     const char *trust_path; /* a PEM file, or a folder of them: anchors and CRLs */
     int64_t window;         /* keys.window, seconds */
+    unsigned legacy;        /* keys.legacy, enum cms_legacy (sipseal/cms.h); 0: nothing */
 
     struct route route[CONFIG_ROUTES_MAX];
     size_t route_count;

@@ -9,6 +9,7 @@
 #include "daemon/listener.h"
 #include "daemon/options.h"
 #include "daemon/supervisor.h"
+#include "sipseal/cms.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -61,6 +62,14 @@ static void log_warnings(const struct parent *p)
 {
     for (size_t i = 0; i < p->config->warning_count; i++)
         LOG(&p->log, LOG_LEVEL_WARNING, "configuration", log_word("warning", p->config->warning[i]));
+}
+
+/* What was switched on weakens what sealing promises: whoever reads the log later must see it. */
+static void log_legacy(const struct parent *p)
+{
+    if (p->config->legacy)
+        LOG(&p->log, LOG_LEVEL_WARNING, "legacy", log_word("algorithms", cms_legacy_text(p->config->legacy)),
+            log_word("reason", "keys.legacy has switched them on; remove what no peer needs any more"));
 }
 
 /* --- keys --- */
@@ -151,6 +160,7 @@ static int run(struct parent *p)
     LOG(&p->log, LOG_LEVEL_INFO, "starting", log_word("version", SIPSEAL_VERSION),
         log_text("configuration", p->config->path));
     log_warnings(p);
+    log_legacy(p);
     if (!has_programs(p) || !load_keys(p) || !find_account(p))
         return EXIT_FAILURE;
     p->listening = true;

@@ -108,6 +108,7 @@ static enum rule finish(struct vault *v, struct cursor *fields)
     }
     v->middle.trust = v->trust;
     v->middle.window = setup.window;
+    v->middle.legacy = setup.legacy;
     enum rule rule = crypto_prepare();
     if (rule == RULE_OK)
         rule = prepare_archive(v);

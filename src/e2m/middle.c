@@ -278,7 +278,13 @@ static void open_part(struct examination *e, struct verdict_part *part, const st
                       struct span cid)
 {
     struct mime_entity inner;
-    enum rule rule = sealed_part_open(sealed, e->arena, &inner);
+    const struct proof_sealed around = {
+        .cid = cid,
+        .self = sealed->self->certificate,
+        .encrypted_keys = sealed->readers.count,
+    };
+    const struct proof_terms terms = terms_of(e, &around);
+    enum rule rule = sealed_part_open(sealed, &terms, e->budget, e->arena, &inner);
     if (rule != RULE_OK) {
         if (!closes_only(rule))
             message_breaks(e, rule);
@@ -292,13 +298,7 @@ static void open_part(struct examination *e, struct verdict_part *part, const st
         look_at_leaves(e, part, &inner);
         return;
     }
-    examine_signed(e, part, &inner,
-                   &(struct proof_sealed){
-                       .cid = cid,
-                       .self = sealed->self->certificate,
-                       .encrypted_keys = sealed->readers.count,
-                   },
-                   cid);
+    examine_signed(e, part, &inner, &around, cid);
 }
 
 static void examine_sealed(struct examination *e, const struct mime_entity *entity)
@@ -315,8 +315,8 @@ static void examine_sealed(struct examination *e, const struct mime_entity *enti
         message_breaks(e, RULE_MIME_DEPTH);
         return;
     }
-    enum rule rule =
-        sealed_part_read(entity, e->middle->identity, e->middle->identity_count, e->arena, &sealed);
+    const struct sealed_keys keys = {e->middle->identity, e->middle->identity_count, e->middle->legacy};
+    enum rule rule = sealed_part_read(entity, &keys, e->arena, &sealed);
     if (rule != RULE_OK) {
         /* What cannot even be read is closed; to whom it is sealed matters only where this middle is asked to open
          * it. A proxy that is not asked does not judge bodies (REQ-GEN-3). */

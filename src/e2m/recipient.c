@@ -35,16 +35,21 @@ static void judge_proof(struct opening *o, const struct received_part *part)
 
 static void open_sealed(struct opening *o, struct received_part *part, const struct mime_entity *entity);
 
-static void open_signed(struct opening *o, struct received_part *part, const struct mime_entity *entity,
-                        const struct proof_sealed *sealed)
+static struct proof_terms terms_of(const struct opening *o, const struct proof_sealed *sealed)
 {
-    const struct proof_terms terms = {
+    return (struct proof_terms){
         .trust = o->recipient->trust,
         .now = o->now,
         .window = o->recipient->window,
         .context = &o->outline->source.context,
         .sealed = sealed,
     };
+}
+
+static void open_signed(struct opening *o, struct received_part *part, const struct mime_entity *entity,
+                        const struct proof_sealed *sealed)
+{
+    const struct proof_terms terms = terms_of(o, sealed);
 
     proof_examine(entity, &terms, &o->budget, o->arena, &part->proof);
     judge_proof(o, part);
@@ -82,7 +87,13 @@ static void open_content(struct opening *o, struct received_part *part, const st
                          const struct mime_entity *entity)
 {
     struct mime_entity inner;
-    if (sealed_part_open(sealed, o->arena, &inner) != RULE_OK) {
+    const struct proof_sealed around = {
+        .cid = entity->content_id,
+        .self = sealed->self ? sealed->self->certificate : NULL,
+        .encrypted_keys = sealed->readers.count,
+    };
+    const struct proof_terms terms = terms_of(o, &around);
+    if (sealed_part_open(sealed, &terms, o->budget, o->arena, &inner) != RULE_OK) {
         cannot_open(o, entity, RULE_UNDECIPHERABLE);
         return;
     }
@@ -92,12 +103,7 @@ static void open_content(struct opening *o, struct received_part *part, const st
         show(part, &inner);
         return;
     }
-    open_signed(o, part, &inner,
-                &(struct proof_sealed){
-                    .cid = entity->content_id,
-                    .self = sealed->self->certificate,
-                    .encrypted_keys = sealed->readers.count,
-                });
+    open_signed(o, part, &inner, &around);
     note_readers(part);
 }
 
@@ -112,7 +118,8 @@ static void open_sealed(struct opening *o, struct received_part *part, const str
         message_breaks(o, RULE_MIME_DEPTH);
         return;
     }
-    enum rule rule = sealed_part_read(entity, o->recipient->identity, o->recipient->identity_count, o->arena, &sealed);
+    const struct sealed_keys keys = {o->recipient->identity, o->recipient->identity_count, o->recipient->legacy};
+    enum rule rule = sealed_part_read(entity, &keys, o->arena, &sealed);
     if (rule != RULE_OK) {
         cannot_open(o, entity, rule);
         return;

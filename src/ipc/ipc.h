@@ -29,7 +29,7 @@ enum ipc_kind {
     IPC_SETUP_CRL,        /* vault: one revocation list, DER */
     IPC_SETUP_IDENTITY,   /* vault: certificate and private key, DER */
     IPC_SETUP_READER,     /* vault: the certificate of one reader of the archive */
-    IPC_SETUP_VAULT,      /* vault: names, window; ends its setup */
+    IPC_SETUP_VAULT,      /* vault: names, window, legacy; ends its setup */
     IPC_SETUP_STORE,      /* store: paths; ends its setup */
     IPC_SETUP_LISTEN,     /* net: one listening socket, with its descriptor */
     IPC_SETUP_ROUTE,      /* net: one route */
@@ -135,6 +135,7 @@ struct ipc_vault_setup {
     struct span name[MIDDLE_NAMES_MAX];
     size_t name_count;
     int64_t window;
+    unsigned legacy; /* enum cms_legacy */
 };
 void ipc_write_vault_setup(struct writer *w, const struct ipc_vault_setup *setup);
 enum rule ipc_read_vault_setup(struct cursor *fields, struct ipc_vault_setup *setup);

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <netinet/in.h>
 
+#include "sipseal/cms.h"
+
 /* --- certificates, revocation lists, keys --- */
 
 void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob)
@@ -42,6 +44,7 @@ void ipc_write_vault_setup(struct writer *w, const struct ipc_vault_setup *setup
     ipc_begin(w, IPC_SETUP_VAULT, 0);
     field_write_names(w, setup->name, setup->name_count);
     writer_i64(w, setup->window);
+    writer_u8(w, (uint8_t)setup->legacy);
     ipc_end(w);
 }
 
@@ -49,7 +52,7 @@ enum rule ipc_read_vault_setup(struct cursor *fields, struct ipc_vault_setup *se
 {
     *setup = (struct ipc_vault_setup){0};
     bool read = field_names(fields, MIDDLE_NAMES_MAX, setup->name, &setup->name_count) &&
-                field_seconds(fields, &setup->window);
+                field_seconds(fields, &setup->window) && field_enum(fields, CMS_LEGACY_ALL, &setup->legacy);
     return fields_end(read, fields);
 }
 

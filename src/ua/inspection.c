@@ -18,6 +18,17 @@ struct surrounding {
 
 static void look_at(struct inspecting *i, const struct mime_entity *entity, const struct surrounding *around);
 
+static struct proof_terms terms_of(const struct inspecting *i, const struct proof_sealed *sealed)
+{
+    return (struct proof_terms){
+        .trust = i->terms->trust,
+        .now = i->terms->now,
+        .window = i->terms->window,
+        .context = i->terms->context,
+        .sealed = sealed,
+    };
+}
+
 static void look_at_parts(struct inspecting *i, struct inspected_part *part, const struct surrounding *inside)
 {
     struct mime_parts parts;
@@ -33,15 +44,16 @@ static void open_part(struct inspecting *i, struct inspected_part *part, const s
                       const struct surrounding *inside)
 {
     struct mime_entity inner;
-    part->open_broken = sealed_part_open(sealed, i->arena, &inner);
-    if (part->open_broken != RULE_OK)
-        return;
-    part->opened = true;
     const struct proof_sealed around = {
         .cid = part->entity.content_id,
         .self = i->terms->self->certificate,
         .encrypted_keys = sealed->readers.count,
     };
+    const struct proof_terms terms = terms_of(i, &around);
+    part->open_broken = sealed_part_open(sealed, &terms, i->budget, i->arena, &inner);
+    if (part->open_broken != RULE_OK)
+        return;
+    part->opened = true;
     look_at(i, &inner, &(struct surrounding){inside->parent, inside->depth, &around});
 }
 
@@ -50,11 +62,11 @@ static void look_at_sealed(struct inspecting *i, struct inspected_part *part, co
     struct sealed_part sealed;
     part->sealed = true;
     part->open_broken = RULE_CMS_NOT_READER;
-    part->sealed_broken =
-        sealed_part_read(&part->entity, &i->terms->self, i->terms->self ? 1 : 0, i->arena, &sealed);
+    const struct sealed_keys keys = {&i->terms->self, i->terms->self ? 1 : 0, i->terms->legacy};
+    part->sealed_broken = sealed_part_read(&part->entity, &keys, i->arena, &sealed);
+    part->readers = sealed.readers;
     if (part->sealed_broken != RULE_OK)
         return;
-    part->readers = sealed.readers;
     part->is_reader = sealed.self != NULL;
     if (!part->is_reader)
         return;
@@ -70,13 +82,7 @@ static void look_at_sealed(struct inspecting *i, struct inspected_part *part, co
 static void look_at_signed(struct inspecting *i, struct inspected_part *part, const struct surrounding *around,
                            const struct surrounding *inside)
 {
-    const struct proof_terms terms = {
-        .trust = i->terms->trust,
-        .now = i->terms->now,
-        .window = i->terms->window,
-        .context = i->terms->context,
-        .sealed = around->sealed,
-    };
+    const struct proof_terms terms = terms_of(i, around->sealed);
     part->is_signed = true;
     proof_examine(&part->entity, &terms, &i->budget, i->arena, &part->proof);
     if (!part->proof.has_content || i->budget.depth == 0)

@@ -16,7 +16,7 @@ struct inspected_part {
 
     bool sealed;
     enum rule sealed_broken;    /* RULE_OK: its readers could be read */
-    struct cms_readers readers;
+    struct cms_readers readers; /* also of an object that is read for legacy peers alone, switched on or not */
     bool is_reader;             /* a RecipientInfo names the one who inspects */
     bool opened;
     enum rule open_broken;      /* why it could not be opened; RULE_CMS_NOT_READER without a key for it */
@@ -37,6 +37,7 @@ struct inspection_terms {
     const struct identity *self; /* whose key opens what it can; null: none */
     struct trust *trust;
     int64_t now, window;
+    unsigned legacy; /* enum cms_legacy: what is opened for legacy peers */
     const struct message_context *context;
     const struct proof_sealed *sealed; /* the sealed part that the body was found in; null: none */
 };

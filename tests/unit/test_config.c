@@ -411,7 +411,8 @@ static const char full[] = "server:\n"
                            "  domains: [other.example, HOME.example]\n"
                            "  vaults: 3\n"
                            "  log: warning\n"
-                           "keys: {certificate: proxy1.pem, private_key: /etc/key.pem, trust: ca/, window: 5m}\n"
+                           "keys: {certificate: proxy1.pem, private_key: /etc/key.pem, trust: ca/, window: 5m,\n"
+                           "       legacy: [pkcs1]}\n"
                            "routes:\n"
                            "  - domain: home.example\n"
                            "    registrar: {allow: [127.0.0.0/8, 192.0.2.9, \"2001:db8::/32\", \"::/0\"]}\n"
@@ -463,6 +464,7 @@ static void everything_that_is_written_is_read(void **state)
     assert_string_equal(c->private_key_path, "/etc/key.pem");
     assert_string_equal(c->trust_path, "dir/ca/");
     assert_int_equal(c->window, 300);
+    assert_int_equal(c->legacy, CMS_LEGACY_PKCS1);
     assert_int_equal(c->route_count, 3);
     assert_true(c->route[0].registrar && !c->route[0].has_next);
     assert_int_equal(c->route[0].allow_count, 4);

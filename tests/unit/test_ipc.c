@@ -182,7 +182,8 @@ static enum rule again_identity(struct cursor *c, struct writer *w)
 }
 
 static const struct ipc_vault_setup vault_setup = {
-    .name = {SPAN_INIT("proxy1.home.example"), SPAN_INIT("proxy1")}, .name_count = 2, .window = 600};
+    .name = {SPAN_INIT("proxy1.home.example"), SPAN_INIT("proxy1")}, .name_count = 2, .window = 600,
+    .legacy = CMS_LEGACY_PKCS1};
 static void write_vault_setup(struct writer *w)
 {
     ipc_write_vault_setup(w, &vault_setup);
@@ -759,6 +760,7 @@ static void setups_arrive_with_names_paths_and_limits(void **state)
     assert_rule(ipc_read_vault_setup(&fields, &vault), RULE_OK);
     assert_span_text(vault.name[1], "proxy1");
     assert_int_equal(vault.window, 600);
+    assert_int_equal(vault.legacy, CMS_LEGACY_PKCS1);
 }
 
 static enum rule read_store_paths(struct span store, struct span archive)
