@@ -81,6 +81,10 @@ enum certificate_use { USE_SIGN, USE_SEAL };
 enum rule trust_check(struct trust *t, const struct certificate *c, struct certificate *const *others,
                       size_t other_count, enum certificate_use use, int64_t now);
 
+/* The same whatever its usages are: whether every byte of it comes from an authority that is trusted. */
+enum rule trust_chain(struct trust *t, const struct certificate *c, struct certificate *const *others,
+                      size_t other_count, int64_t now);
+
 /* The parsed certificate for this DER, from the cache or parsed now and cached; the caller holds a reference. */
 enum rule trust_certificate(struct trust *t, struct span der, struct certificate **out);
 

@@ -128,6 +128,11 @@ enum rule cms_verify(struct arena *arena, struct span der, const struct span *de
                      struct certificate *const *known, size_t known_count, struct cms_signed *out);
 void cms_signed_clear(struct cms_signed *s);
 
+/* Whether nothing stands in a SignedData with its content that its signature does not cover, but for what verifying it
+ * looks at: no unsigned attributes, no revocation lists, one digest. Nothing is computed. `*certificates` is how many
+ * there are; none is judged. */
+bool cms_signed_is_bare(struct span der, size_t *certificates);
+
 /* Room that cms_seal and cms_sign need in the arena beyond their content. */
 enum { CMS_OVERHEAD_MAX = 160 * 1024 };
 

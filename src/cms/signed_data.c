@@ -4,18 +4,19 @@
 
 enum { DIGESTS_MAX = 8 }; /* digest algorithms that one object may announce */
 
-static enum rule read_digests(struct cursor *c, struct span *announced)
+static enum rule read_digests(struct cursor *c, struct signed_data *s)
 {
     struct cursor in;
     struct der_algorithm digest;
     if (!der_enter(c, DER_SET, &in))
         return RULE_CMS_STRUCTURE;
-    *announced = cursor_rest(&in);
+    s->announced = cursor_rest(&in);
     for (size_t count = 0; !cursor_done(&in); count++) {
         if (count == DIGESTS_MAX)
             return RULE_CMS_LIMIT;
         if (!der_take_algorithm(&in, &digest))
             return RULE_CMS_STRUCTURE;
+        s->extras |= count > 0 || !der_no_parameters(&digest);
     }
     return RULE_OK;
 }
@@ -49,6 +50,7 @@ static enum rule read_bag(struct cursor *c, struct signed_data *s)
     while (!cursor_done(&in)) {
         if (!der_take(&in, &item))
             return RULE_CMS_STRUCTURE;
+        s->extras |= item.tag != DER_SEQUENCE;
         if (item.tag != DER_SEQUENCE)
             continue;
         if (s->bag_count == CERTIFICATES_IN_BAG_MAX)
@@ -99,6 +101,7 @@ static enum rule read_signer(struct cursor c, struct signed_data *s)
     if (!der_take_algorithm(&c, &s->signature_algorithm) || !der_take_content(&c, DER_OCTET_STRING, &s->signature))
         return RULE_CMS_STRUCTURE;
     if (der_next_is(&c, DER_CONTEXT_CONSTRUCTED(1))) {
+        s->extras = true;
         if (!der_take_content(&c, DER_CONTEXT_CONSTRUCTED(1), &content))
             return RULE_CMS_STRUCTURE;
         rule = attributes_read(content, &unsigned_attributes);
@@ -131,13 +134,14 @@ enum rule signed_data_read(struct span der, struct signed_data *out)
         return rule;
     if (!der_take_small(&c, &version) || (version != 1 && version != 3)) /* id-data makes 1 or 3 (RFC 5652 5.1) */
         return RULE_CMS_STRUCTURE;
-    rule = read_digests(&c, &out->announced);
+    rule = read_digests(&c, out);
     if (rule == RULE_OK)
         rule = read_content(&c, out);
     if (rule == RULE_OK)
         rule = read_bag(&c, out);
     if (rule != RULE_OK)
         return rule;
+    out->extras |= der_next_is(&c, DER_CONTEXT_CONSTRUCTED(1));
     if (der_next_is(&c, DER_CONTEXT_CONSTRUCTED(1)) && /* revocation lists of strangers: not used */
         !der_take_content(&c, DER_CONTEXT_CONSTRUCTED(1), &skipped))
         return RULE_CMS_STRUCTURE;

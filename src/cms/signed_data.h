@@ -8,6 +8,7 @@ struct signed_data {
     struct span announced; /* digestAlgorithms: AlgorithmIdentifiers, one after the other */
     struct span content; /* eContent */
     bool has_content;
+    bool extras; /* something stands there that neither the signature covers nor its verification needs */
     struct span bag[CERTIFICATES_IN_BAG_MAX]; /* DER certificates; other kinds are passed over */
     size_t bag_count;
     /* of the one SignerInfo: */

@@ -192,6 +192,12 @@ enum rule trust_check(struct trust *t, const struct certificate *c, struct certi
 {
     if (!fits_use(c, use))
         return RULE_CERT_USAGE;
+    return trust_chain(t, c, others, other_count, now);
+}
+
+enum rule trust_chain(struct trust *t, const struct certificate *c, struct certificate *const *others,
+                      size_t other_count, int64_t now)
+{
     struct cached *entry = cache_find(t->cache, c->hash);
     if (!entry)
         entry = cache_add(t->cache, (struct certificate *)(uintptr_t)c); /* counting references is no change */

@@ -171,6 +171,15 @@ static enum rule fill_bag(const struct signed_data *s, struct trust *cache, stru
     return RULE_OK;
 }
 
+bool cms_signed_is_bare(struct span der, size_t *certificates)
+{
+    struct signed_data s;
+    if (signed_data_read(der, &s) != RULE_OK || s.extras || !s.has_content)
+        return false;
+    *certificates = s.bag_count;
+    return true;
+}
+
 enum rule cms_verify(struct arena *arena, struct span der, const struct span *detached, struct trust *cache,
                      struct certificate *const *known, size_t known_count, struct cms_signed *out)
 {

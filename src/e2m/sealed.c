@@ -37,18 +37,49 @@ struct vouching {
     struct mime_budget budget;
 };
 
-/* What AES-CBC gave is content when it is one opaque signed object, and the signature is by somebody whom the reader
- * trusts. An entity of any other kind is not looked into: in multipart/signed, what stands around the signed part could
- * have been put there by anybody (protocol.md 2.3). Whatever is wrong, out of memory included, is one answer. */
+enum { BARE_HEAD_MAX = 512 }; /* bytes */
+
+/* A head that has no room for anything but what it must say. Whoever alters CBC gets a block that he cannot choose for
+ * each that he can: here it would have to be made of these bytes alone. */
+static bool is_bare_head(struct span head)
+{
+    const struct span others = SPAN(" \t\r\n:;=\"./-_+");
+    for (size_t i = 0; i < head.len; i++) {
+        uint8_t c = head.at[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && span_find(others, c) == others.len)
+            return false;
+    }
+    return head.len <= BARE_HEAD_MAX;
+}
+
+/* A signature by somebody whom the reader trusts. */
+static bool is_proven(const struct vouching *v, const struct proof *proof, size_t certificates)
+{
+    bool proven = proof->kind != PROOF_NONE && (proof->broken == RULE_OK || proof->broken == RULE_CONTEXT_ABSENT) &&
+                  proof->bag_count == certificates;
+    for (size_t i = 0; proven && i < proof->bag_count; i++)
+        proven = trust_chain(v->terms->trust, proof->bag[i], proof->bag, proof->bag_count, v->terms->now) == RULE_OK;
+    return proven;
+}
+
+/* What AES-CBC gave is content when it is one opaque signed object with a signature that proves who wrote it, and when
+ * nothing stands around what is signed. Where altered bytes had a place that no signature covers, whether they can still
+ * be read there would say something of what they decrypt to, answer by answer (protocol.md 2.3): so there is no such
+ * place, and multipart/signed, which has many, is not looked into. What is wrong, out of memory included, is not told. */
 static bool is_vouched_for(void *context, struct arena *arena, struct span candidate)
 {
     struct vouching *v = context;
     struct mime_entity entity;
     struct proof proof;
-    if (mime_entity_parse(candidate, &entity) != RULE_OK || entity.kind != MIME_SIGNED)
+    struct span der;
+    size_t certificates;
+    if (mime_entity_parse(candidate, &entity) != RULE_OK || entity.kind != MIME_SIGNED ||
+        !is_bare_head(span_part(candidate, 0, candidate.len - entity.body.len)) ||
+        mime_decode(&entity, arena, &der) != RULE_OK || !cms_signed_is_bare(der, &certificates))
         return false;
     proof_examine(&entity, v->terms, &v->budget, arena, &proof);
-    bool proven = proof.kind != PROOF_NONE && (proof.broken == RULE_OK || proof.broken == RULE_CONTEXT_ABSENT);
+    bool proven = is_proven(v, &proof, certificates);
     proof_clear(&proof);
     return proven;
 }
