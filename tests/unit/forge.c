@@ -45,6 +45,11 @@ static void put_named_algorithm(struct der_writer *w, const char *name, struct s
     der_wrap(w, DER_SEQUENCE, mark);
 }
 
+static const char *cipher_of(const struct forge *f)
+{
+    return or_else(f->cipher, f->enveloped ? "AES-128-CBC" : "AES-128-GCM");
+}
+
 /* OpenSSL's short names for what it calls AES-128-WRAP and AES-128-GCM. */
 static const char *short_name(const char *cipher)
 {
@@ -67,7 +72,7 @@ static void encrypt(struct forging *g, const uint8_t *nonce, size_t nonce_len, u
     int n;
     uint8_t set[1024], none[16];
     struct der_writer attributes = der_writer_over(set, sizeof set);
-    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, or_else(f->cipher, "AES-128-GCM"), NULL);
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, cipher_of(f), NULL);
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     assert_int_equal(EVP_EncryptInit_ex(context, cipher, NULL, NULL, NULL), 1);
     assert_int_equal(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, (int)nonce_len, NULL), 1);
@@ -83,6 +88,49 @@ static void encrypt(struct forging *g, const uint8_t *nonce, size_t nonce_len, u
     assert_int_equal(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, (int)tag_len, tag), 1);
     EVP_CIPHER_CTX_free(context);
     EVP_CIPHER_free(cipher);
+}
+
+/* Padded by hand, as RFC 5652 6.3 says. */
+static struct span encrypt_cbc(struct forging *g, const uint8_t iv[16])
+{
+    const struct forge *f = g->f;
+    int n;
+    uint8_t pad = (uint8_t)(16 - f->content.len % 16), none[16];
+    size_t len = f->content.len + pad;
+    uint8_t *plain = malloc(len), *sealed = malloc(len);
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, cipher_of(f), NULL);
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    if (f->content.len)
+        memcpy(plain, f->content.at, f->content.len);
+    memset(plain + f->content.len, pad, pad);
+    if (f->broken_padding)
+        plain[len - 1] = 0;
+    assert_int_equal(EVP_EncryptInit_ex(context, cipher, NULL, g->key, iv), 1);
+    EVP_CIPHER_CTX_set_padding(context, 0);
+    assert_int_equal(EVP_EncryptUpdate(context, sealed, &n, plain, (int)len), 1);
+    assert_int_equal(EVP_EncryptFinal_ex(context, none, &n), 1);
+    EVP_CIPHER_CTX_free(context);
+    EVP_CIPHER_free(cipher);
+    free(plain);
+    return span_of(sealed, len);
+}
+
+/* EncryptedContentInfo of EnvelopedData (RFC 5652 6.1, RFC 3565 4.1). */
+static void put_enveloped_content(struct forging *g)
+{
+    uint8_t iv[16], room[32];
+    struct der_writer *w = &g->w, parameters = der_writer_over(room, sizeof room);
+    RAND_bytes(iv, sizeof iv);
+    struct span sealed = encrypt_cbc(g, iv);
+    if (g->f->unauth_attributes.len)
+        der_put_item(w, DER_CONTEXT_CONSTRUCTED(1), g->f->unauth_attributes);
+    size_t mark = der_mark(w);
+    der_put_item(w, DER_CONTEXT(0), sealed);
+    der_put_item(&parameters, DER_OCTET_STRING, span_of(iv, sizeof iv));
+    put_named_algorithm(w, cipher_of(g->f), der_written(&parameters));
+    der_put_oid(w, OID_DATA);
+    der_wrap(w, DER_SEQUENCE, mark);
+    free((void *)(uintptr_t)sealed.at);
 }
 
 static void put_content(struct forging *g)
@@ -107,7 +155,7 @@ static void put_content(struct forging *g)
         der_put_small(&parameters, (uint32_t)tag_len);
     der_put_item(&parameters, DER_OCTET_STRING, span_of(nonce, nonce_len));
     der_wrap(&parameters, DER_SEQUENCE, inner);
-    put_named_algorithm(w, short_name(or_else(f->cipher, "AES-128-GCM")), der_written(&parameters));
+    put_named_algorithm(w, short_name(cipher_of(f)), der_written(&parameters));
     der_put_oid(w, OID_DATA);
     der_wrap(w, DER_SEQUENCE, mark);
     free(sealed);
@@ -325,23 +373,26 @@ static void put_readers(struct forging *g, size_t count)
 struct span forge_sealed(struct arena *arena, const struct forge *f)
 {
     struct forging g = {.f = f, .w = der_writer_over(arena_take(arena, ROOM), ROOM)};
-    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, or_else(f->cipher, "AES-128-GCM"), NULL);
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, cipher_of(f), NULL);
     size_t count = 0, whole = der_mark(&g.w), mark;
     assert_false(g.w.full);
     g.key_len = (size_t)EVP_CIPHER_get_key_length(cipher);
     EVP_CIPHER_free(cipher);
     if (!f->zero_content_key)
         RAND_bytes(g.key, sizeof g.key);
-    put_content(&g);
+    if (f->enveloped)
+        put_enveloped_content(&g);
+    else
+        put_content(&g);
     mark = der_mark(&g.w);
     while (count < 4 && f->reader[count])
         count++;
     put_readers(&g, count);
     der_wrap(&g.w, DER_SET, mark);
-    der_put_small(&g.w, 0);
+    der_put_small(&g.w, f->enveloped && kind_of(f) != KEY_RSA ? 2 : 0);
     der_wrap(&g.w, DER_SEQUENCE, whole);
     der_wrap(&g.w, DER_CONTEXT_CONSTRUCTED(0), whole);
-    der_put_oid(&g.w, OID_AUTH_ENVELOPED_DATA);
+    der_put_oid(&g.w, f->enveloped ? OID_ENVELOPED_DATA : OID_AUTH_ENVELOPED_DATA);
     der_wrap(&g.w, DER_SEQUENCE, whole);
     assert_false(g.w.full);
     return der_written(&g.w);

@@ -8,7 +8,9 @@
 
 struct forge {
     const struct certificate *reader[4]; /* up to the first null */
-    const char *cipher;                  /* OpenSSL's name; null: AES-128-GCM */
+    const char *cipher;                  /* OpenSSL's name; null: AES-128-GCM, of EnvelopedData AES-128-CBC */
+    bool enveloped;                      /* EnvelopedData, with AES-CBC */
+    bool broken_padding;                 /* of AES-CBC: the last byte says 0 */
     const char *wrap;                    /* null: AES-128-WRAP */
     const char *scheme;                  /* dotted object identifier of the key agreement; null: with the SHA-256 KDF */
     const char *kdf;                     /* null: X963KDF, with X25519 HKDF */

@@ -196,6 +196,7 @@ enum rule scene_examine(struct scene *s, struct span message, struct verdict *ve
         .identity_count = 1,
         .trust = s->trust,
         .window = PROOF_WINDOW_DEFAULT,
+        .legacy = s->legacy,
     };
     struct message_outline outline;
     enum rule rule = scene_outline(message, &outline);
@@ -211,6 +212,7 @@ void scene_receive(struct scene *s, const struct identity *who, struct span mess
         .identity_count = 1,
         .trust = s->trust,
         .window = PROOF_WINDOW_DEFAULT,
+        .legacy = s->legacy,
     };
     struct message_outline outline;
     assert_rule(scene_outline(message, &outline), RULE_OK);

@@ -24,6 +24,7 @@ struct scene {
     struct identity stranger;                   /* calls himself alice; another authority */
     struct identity expired;                    /* was alice's, until an hour ago */
     struct identity revoked;                    /* was alice's, until the authority revoked it */
+    unsigned legacy;                            /* enum cms_legacy: what the proxy and every recipient read; 0 */
 };
 
 /* A fresh scene; `scene_close` for each. Keys are made anew for each program that calls it. */

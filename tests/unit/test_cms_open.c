@@ -340,7 +340,8 @@ static void a_content_key_of_another_length_or_value_opens_nothing(void **state)
 static void the_type_of_the_object_and_of_its_content_is_judged(void **state)
 {
     struct fixture *f = *state;
-    assert_edited(f, "0", SPAN("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"), RULE_CMS_TYPE); /* EnvelopedData */
+    /* EnvelopedData, which has no tag */
+    assert_edited(f, "0", SPAN("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"), RULE_CMS_STRUCTURE);
     assert_edited(f, "0", SPAN("\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x02"), RULE_CMS_TYPE);
     assert_edited(f, "1.0.2.0", SPAN("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"), RULE_CMS_TYPE);
 }
