@@ -392,6 +392,7 @@ static void the_smallest_configuration_has_sane_defaults(void **state)
     assert_string_equal(c->store_path, "dir/sipseald.db");
     assert_int_equal(c->policy.rule_count, 0);
     assert_int_equal(c->policy.domain_count, 0);
+    assert_int_equal(c->legacy, 0);
     assert_int_equal(c->limits.message_bytes, 131072);
     assert_int_equal(c->limits.transactions, 100000);
     assert_int_equal(c->limits.connections, 10000);

@@ -11,10 +11,11 @@
  *   CBC: nothing signed inside | 1           | key and content   | 0          | 0
  *   CBC: what was signed       | 1           | key and content   | 0          | 0
  *   CBC: the signature itself  | 1           | key and content   | 1          | 0
+ *   CBC: whom it is by         | 1           | key and content   | 1          | 1
  *
  * Equal are the first three columns for everything that is wrong for a reader. Different is who is no reader, which the
- * RecipientInfos say in the open; and a signature under CBC that does not hold though all it covers is as it was signed:
- * it costs the check that finds it. "Key" is the unwrapping under ECDH; RSA does that with the private key. */
+ * RecipientInfos say in the open; and a signature under CBC that does not hold, or proves nothing, though all it covers
+ * is as it was signed: it costs the check that finds it. "Key" is the unwrapping under ECDH; RSA does that with the private key. */
 #include "test.h"
 
 #include <openssl/evp.h>
@@ -198,24 +199,27 @@ static void judge_common(const struct legacy_draft *draft, struct span message, 
 static void judge_inside(const struct legacy_draft *draft, struct cost opening)
 {
     struct legacy_draft other = *draft;
-    struct span inner = legacy_inner(&scene, &draft->draft), der = legacy_signed_data(inner);
+    struct span der = legacy_signed_data(draft->inner);
     other.broken_padding = true;
     assert_fails_at(legacy_message(&scene, &other), opening);
     other = *draft;
     opening.deciphered = 0; /* of another length: compared by the other counts */
     static const struct span unsigned_content = SPAN_INIT("Content-Type: text/plain\r\n\r\nhello");
+    other.draft.signer = &scene.stranger;
     const struct {
         struct span inner;
-        unsigned signatures;
+        unsigned signatures, chains;
     } cases[] = {
-        {unsigned_content, 0},
-        {legacy_signed(&scene, der_flip(&scene.arena, der, "1.0.2.1.0", -1)), 0}, /* what was signed */
-        {legacy_signed(&scene, der_flip(&scene.arena, der, "1.0.4.0.5", -1)), 1}, /* the signature itself */
+        {unsigned_content, 0, 0},
+        {legacy_signed(&scene, der_flip(&scene.arena, der, "1.0.2.1.0", -1)), 0, 0}, /* what was signed */
+        {legacy_signed(&scene, der_flip(&scene.arena, der, "1.0.4.0.5", -1)), 1, 0}, /* the signature itself */
+        {legacy_inner(&scene, &other.draft), 1, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         other.inner = cases[i].inner;
         struct span message = legacy_message(&scene, &other);
         opening.signatures = cases[i].signatures;
+        opening.chains = cases[i].chains;
         struct cost middle = by_middle(message, false), recipient = by_recipient(message, false);
         assert_int_equal(middle.deciphered, recipient.deciphered);
         middle.deciphered = recipient.deciphered = 0;
@@ -227,6 +231,7 @@ static void judge_inside(const struct legacy_draft *draft, struct cost opening)
 static void judge(bool enveloped, bool pkcs1)
 {
     struct legacy_draft draft = {.draft = scene_draft(&scene), .enveloped = enveloped, .pkcs1 = pkcs1};
+    draft.inner = legacy_inner(&scene, &draft.draft); /* signatures are not always of one length */
     struct span message = legacy_message(&scene, &draft);
     struct cost opening = of_opening(message);
     judge_common(&draft, message, opening);
