@@ -31,6 +31,7 @@ struct world {
     struct arena keep, arena;
     struct identity party[KINDS]; /* by enum key_kind */
     struct span sealed[KINDS + 1], by_key_id[KINDS], signed_by[KINDS]; /* valid objects; empty where there is none */
+    struct span enveloped[KINDS], pkcs1; /* for legacy peers: AES-CBC; AES-GCM with a key under PKCS#1 v1.5 */
     bool opens[KINDS], verifies[KINDS]; /* OpenSSL has what this kind of key needs */
     unsigned long long inputs, same_opened, same_verified, structure_opened, structure_verified, read_alike,
         parts_passed_over;
@@ -137,6 +138,34 @@ static enum rule open_as(enum key_kind kind, struct span der, struct span *conte
     return rule;
 }
 
+static bool vouch(void *context, struct arena *arena, struct span candidate)
+{
+    (void)arena_copy(arena, candidate, NULL);
+    return *(const bool *)context;
+}
+
+/* With everything that is read for legacy peers. Under AES-CBC nothing comes out that nobody vouches for. */
+static enum rule open_legacy_as(enum key_kind kind, struct span der, struct span *content)
+{
+    struct cms_readers readers;
+    bool vouched = false;
+    const struct cms_legacy_terms terms = {CMS_LEGACY_ALL, vouch, &vouched};
+    size_t before = world.arena.used;
+    enum rule rule = cms_open_legacy(&world.arena, der, &world.party[kind], &terms, content);
+    require(rule != RULE_OK || (cms_readers_of(der, &readers) == RULE_OK && !(readers.legacy & CMS_LEGACY_CBC)));
+    require(rule == RULE_OK || (content->len == 0 && world.arena.used == before));
+    vouched = true;
+    rule = cms_open_legacy(&world.arena, der, &world.party[kind], &terms, content);
+    if (rule != RULE_OK) {
+        require(content->len == 0);
+        return rule;
+    }
+    require(cms_readers_of(der, &readers) == RULE_OK);
+    require(cms_readers_include(&readers, world.party[kind].certificate));
+    compare_opened(der, kind, *content);
+    return rule;
+}
+
 static enum rule verify(struct span der, const struct span *detached)
 {
     struct cms_signed said;
@@ -157,8 +186,11 @@ static void read_all(struct span der)
     const struct span detached = SPAN("detached");
     struct span content;
     read_readers(der);
-    for (size_t kind = 0; kind < KINDS; kind++)
-        open_as((enum key_kind)kind, der, &content);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        enum rule rule = open_as((enum key_kind)kind, der, &content);
+        if (rule == RULE_CMS_TYPE || rule == RULE_CMS_ALGORITHM)
+            open_legacy_as((enum key_kind)kind, der, &content);
+    }
     verify(der, NULL);
     verify(der, &detached);
 }
@@ -303,6 +335,44 @@ static void forge_it(uint8_t variant, struct cursor *c)
         require(span_equal(content, f.content));
 }
 
+/* --- for legacy peers --- */
+
+static struct forge legacy_forge(size_t kind, bool enveloped, struct span content)
+{
+    return (struct forge){
+        .reader = {world.party[kind].certificate},
+        .enveloped = enveloped,
+        .transport = {.algorithm = SPAN("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"),
+                      .padding = RSA_PKCS1_PADDING},
+        .content = content,
+    };
+}
+
+static void change_legacy(uint8_t variant, struct cursor *changes)
+{
+    size_t n = variant % (KINDS + 1);
+    struct span der = n < KINDS ? world.enveloped[n] : world.pkcs1;
+    if (der.len)
+        read_all(der_change(&world.arena, der, changes));
+}
+
+/* Content of any kind, whole, and nothing at all with broken padding. */
+static void forge_legacy(uint8_t variant, struct cursor *c)
+{
+    size_t kind = variant % KINDS;
+    struct span content;
+    if (!can_seal(kind) || cursor_left(c) > 8192)
+        return;
+    struct forge f = legacy_forge(kind, !(variant & 0x80), cursor_rest(c));
+    f.broken_padding = variant & 0x40;
+    f.cipher = !f.enveloped ? "AES-256-GCM" : variant & 0x20 ? "AES-256-CBC" : "AES-128-CBC";
+    struct span der = forge_sealed(&world.arena, &f);
+    read_readers(der);
+    enum rule rule = open_legacy_as((enum key_kind)kind, der, &content);
+    require(rule == (f.enveloped && f.broken_padding ? RULE_CMS_OPEN : RULE_OK));
+    require(rule != RULE_OK || span_equal(content, f.content));
+}
+
 /* --- the world --- */
 
 /* Each has an authority of its own: pki_odd gives all certificates one serial number. */
@@ -343,6 +413,14 @@ static void prepare(size_t kind)
     if (can_seal(kind) && kind != KEY_RSA)
         world.by_key_id[kind] =
             forge_sealed(arena, &(struct forge){.reader = {party->certificate}, .by_key_id = true, .content = content});
+    if (can_seal(kind)) {
+        struct forge f = legacy_forge(kind, true, content);
+        world.enveloped[kind] = forge_sealed(arena, &f);
+    }
+    if (kind == KEY_RSA) {
+        struct forge f = legacy_forge(kind, false, content);
+        world.pkcs1 = forge_sealed(arena, &f);
+    }
     if (can_sign(kind)) {
         require(cms_sign(arena, party, NULL, 0, content, PKI_NOW, &world.signed_by[kind]) == RULE_OK);
         world.verifies[kind] = openssl_verify(arena, world.signed_by[kind], NULL, &theirs) == OPENSSL_ACCEPTS;
@@ -380,7 +458,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-enum mode { OBJECT, SEAL, SIGN, CHANGE_SEALED, CHANGE_SIGNED, FORGE, MODES };
+/* Eight, so that 0x30 is OBJECT. */
+enum mode { OBJECT, SEAL, SIGN, CHANGE_SEALED, CHANGE_SIGNED, FORGE, CHANGE_LEGACY, FORGE_LEGACY, MODES };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -406,6 +485,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case FORGE:
         forge_it(variant, &c);
+        break;
+    case CHANGE_LEGACY:
+        change_legacy(variant, &c);
+        break;
+    case FORGE_LEGACY:
+        forge_legacy(variant, &c);
         break;
     case OBJECT: /* mode 0x30, as every DER object begins: the whole input */
     case MODES:

@@ -40,6 +40,8 @@ import org.bouncycastle.cert.jcajce.JcaX509CertificateHolder;
 import org.bouncycastle.cms.CMSAlgorithm;
 import org.bouncycastle.cms.CMSAuthEnvelopedData;
 import org.bouncycastle.cms.CMSAuthEnvelopedDataGenerator;
+import org.bouncycastle.cms.CMSEnvelopedDataGenerator;
+import org.bouncycastle.cms.CMSEnvelopedGenerator;
 import org.bouncycastle.cms.CMSProcessableByteArray;
 import org.bouncycastle.cms.CMSSignedData;
 import org.bouncycastle.cms.CMSSignedDataGenerator;
@@ -84,6 +86,7 @@ import org.bouncycastle.util.Pack;
  *     verify ANCHOR                    SignedData to its content; signer and chain are checked
  *     seal READER...                   content to AuthEnvelopedData, AES-128-GCM: one KeyAgreeRecipientInfo for the
  *                                      readers on each curve, RSAES-OAEP with SHA-256 for each with RSA
+ *     envelop READER...                content to EnvelopedData, AES-128-CBC: the same for curves, PKCS#1 v1.5 for RSA
  *     sign CERTIFICATE KEY ALGORITHM   content to SignedData with the content in it; Java's name of the algorithm
  *
  * Its CMS does not know X25519 with HKDF (RFC 8418): there, "open" computes agreement, HKDF and key unwrapping itself,
@@ -103,6 +106,7 @@ public final class Bouncy {
             case "open": output = open(input, certificate(files.get(0)), key(files.get(1))); break;
             case "verify": output = verify(input, certificate(files.get(0))); break;
             case "seal": output = seal(input, files); break;
+            case "envelop": output = envelop(input, files); break;
             case "sign":
                 output = sign(input, certificate(files.get(0)), key(files.get(1)), files.get(2));
                 break;
@@ -247,16 +251,16 @@ public final class Bouncy {
             ephemeral.getPublic(), larger ? CMSAlgorithm.AES256_WRAP : CMSAlgorithm.AES128_WRAP).setProvider(BC);
     }
 
-    private static byte[] seal(byte[] content, List<String> readers) throws Exception {
-        CMSAuthEnvelopedDataGenerator maker = new CMSAuthEnvelopedDataGenerator();
+    /** `transport` is how keys get to readers with RSA; null: PKCS#1 v1.5. */
+    private static void addReaders(CMSEnvelopedGenerator maker, List<String> readers, AlgorithmIdentifier transport)
+        throws Exception {
         Map<String, JceKeyAgreeRecipientInfoGenerator> curves = new HashMap<>();
-        AlgorithmIdentifier oaep = new JcaAlgorithmParametersConverter().getAlgorithmIdentifier(
-            PKCSObjectIdentifiers.id_RSAES_OAEP,
-            new OAEPParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, PSource.PSpecified.DEFAULT));
         for (String reader : readers) {
             X509Certificate one = certificate(reader);
             if (one.getPublicKey() instanceof RSAPublicKey) {
-                maker.addRecipientInfoGenerator(new JceKeyTransRecipientInfoGenerator(one, oaep).setProvider(BC));
+                JceKeyTransRecipientInfoGenerator key = transport == null
+                    ? new JceKeyTransRecipientInfoGenerator(one) : new JceKeyTransRecipientInfoGenerator(one, transport);
+                maker.addRecipientInfoGenerator(key.setProvider(BC));
                 continue;
             }
             int bits = ((ECPublicKey) one.getPublicKey()).getParams().getCurve().getField().getFieldSize();
@@ -267,6 +271,21 @@ public final class Bouncy {
             }
             curves.get(curve).addRecipient(one);
         }
+    }
+
+    private static byte[] envelop(byte[] content, List<String> readers) throws Exception {
+        CMSEnvelopedDataGenerator maker = new CMSEnvelopedDataGenerator();
+        addReaders(maker, readers, null);
+        return maker.generate(new CMSProcessableByteArray(content),
+                              new JceCMSContentEncryptorBuilder(CMSAlgorithm.AES128_CBC).setProvider(BC).build())
+            .toASN1Structure().getEncoded(ASN1Encoding.DER);
+    }
+
+    private static byte[] seal(byte[] content, List<String> readers) throws Exception {
+        CMSAuthEnvelopedDataGenerator maker = new CMSAuthEnvelopedDataGenerator();
+        addReaders(maker, readers, new JcaAlgorithmParametersConverter().getAlgorithmIdentifier(
+            PKCSObjectIdentifiers.id_RSAES_OAEP,
+            new OAEPParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, PSource.PSpecified.DEFAULT)));
         CMSAuthEnvelopedData sealed = maker.generate(new CMSProcessableByteArray(content), (OutputAEADEncryptor)
             new JceCMSContentEncryptorBuilder(CMSAlgorithm.AES128_GCM).setProvider(BC).build());
         return sealed.toASN1Structure().getEncoded(ASN1Encoding.DER);

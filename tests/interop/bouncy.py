@@ -47,8 +47,9 @@ def verified(body, anchor):
     return result.stdout if result.returncode == 0 else None
 
 
-def seal(content, readers):
-    return _bouncy(["seal", *readers], content)
+def seal(content, readers, word="seal"):
+    """`word` is "envelop" for EnvelopedData."""
+    return _bouncy([word, *readers], content)
 
 
 def sign(content, certificate, key, algorithm="SHA256withECDSA"):
