@@ -66,12 +66,12 @@ bool cms_reader_is(const struct cms_reader *reader, const struct certificate *ce
 /* Whether any entry does. */
 bool cms_readers_include(const struct cms_readers *readers, const struct certificate *certificate);
 
-/* Opens a sealed object, AuthEnvelopedData. The RecipientInfo that names the identity is found before any private-key operation;
- * RULE_CMS_NOT_READER without one. `*content` is in the arena, and only after the tag was checked; on any failure the
- * arena holds no plaintext. RULE_CMS_OPEN when key or tag are wrong. RULE_CMS_ALGORITHM, also decided before the
- * private key is used, for what protocol.md 2.2 refuses: another cipher, a tag shorter than 16 bytes, a KDF or
- * RSAES-OAEP with SHA-1, PKCS#1 v1.5, an entry that does not fit the kind of the reader's key. Else as
- * cms_readers_of. */
+/* Opens a sealed object, AuthEnvelopedData. The RecipientInfo that names the identity is found before any private-key
+ * operation; RULE_CMS_NOT_READER without one. `*content` is in the arena, and only after the tag was checked; on any
+ * failure the arena holds no plaintext. RULE_CMS_OPEN when key or tag are wrong. RULE_CMS_ALGORITHM, also decided before
+ * the private key is used, for what protocol.md 2.2 refuses: another cipher, a tag shorter than 16 bytes, a KDF or
+ * RSAES-OAEP with SHA-1, PKCS#1 v1.5, an entry that does not fit the kind of the reader's key. RULE_CMS_TYPE for
+ * EnvelopedData; else as cms_readers_of. */
 enum rule cms_open(struct arena *arena, struct span der, const struct identity *self, struct span *content);
 
 /* The same, with what is switched on for legacy peers. Nothing authenticates EnvelopedData but a signature inside it, and

@@ -474,6 +474,11 @@ static void a_revocation_list_out_of_date_fails_closed(void **state)
     assert_rule(trust_add_crl(f->trust, crl), RULE_OK);
     assert_rule(check(f, f->alice.certificate, USE_SIGN, PKI_NOW - 1), RULE_OK);
     assert_rule(check(f, f->alice.certificate, USE_SIGN, PKI_NOW), RULE_CERT_REVOCATION_UNKNOWN);
+    /* The next one counts from its own time on, and not before. */
+    assert_rule(issue_crl(&f->arena, &f->authority, NULL, 0, 2, PKI_NOW + 10, PKI_UNTIL, &crl), RULE_OK);
+    assert_rule(trust_add_crl(f->trust, crl), RULE_OK);
+    assert_rule(check(f, f->alice.certificate, USE_SIGN, PKI_NOW + 9), RULE_CERT_REVOCATION_UNKNOWN);
+    assert_rule(check(f, f->alice.certificate, USE_SIGN, PKI_NOW + 10), RULE_OK);
 }
 
 static void a_revocation_list_that_the_authority_did_not_sign_fails_closed(void **state)
