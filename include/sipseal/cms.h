@@ -74,12 +74,12 @@ bool cms_readers_include(const struct cms_readers *readers, const struct certifi
  * EnvelopedData; else as cms_readers_of. */
 enum rule cms_open(struct arena *arena, struct span der, const struct identity *self, struct span *content);
 
-/* The same, with what is switched on for legacy peers. Nothing authenticates EnvelopedData but a signature inside it, and
- * CMS does not know how that is found: so `vouch` is asked about whatever AES-CBC gave, be the key wrong or the padding
- * broken, and says whether all of it is signed content that verifies. Only then does content leave; everything else is
- * RULE_CMS_OPEN, and no part of the way is left out for what was wrong before it (protocol.md 2.3: a padding oracle
- * needs to see where one ended). `vouch` keeps nothing of the candidate, and may use the arena, of which everything is
- * wiped that it took when it says no. */
+/* The same, with what is switched on for legacy peers. Nothing authenticates EnvelopedData but a signature inside it,
+ * and CMS does not know how that is found: so `vouch` is asked about whatever AES-CBC gave, be the key wrong or the
+ * padding broken, and says whether all of it is signed content that verifies. Only then does content leave; everything
+ * else is RULE_CMS_OPEN, and no part of the way is left out for what was wrong before it (protocol.md 2.3: a padding
+ * oracle needs to see where one ended). `vouch` keeps nothing of the candidate; what it takes from the arena is wiped.
+ * Without the switch RULE_CMS_TYPE for EnvelopedData, RULE_CMS_ALGORITHM for PKCS#1 v1.5. */
 struct cms_legacy_terms {
     unsigned allowed; /* enum cms_legacy */
     bool (*vouch)(void *context, struct arena *arena, struct span candidate); /* not null when CBC is allowed */

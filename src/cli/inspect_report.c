@@ -68,7 +68,8 @@ static const struct inspected_part *sealing_of(const struct inspection *inspecti
 static void closed_reason(const struct inspect_report *r, const struct inspected_part *part, char out[LINE])
 {
     if (part->sealed_broken != RULE_OK && part->readers.count)
-        snprintf(out, LINE, "what it holds, and who signed it, cannot be known: %s", rule_sentence(part->sealed_broken));
+        snprintf(out, LINE, "what it holds, and who signed it, cannot be known: %s",
+                 rule_sentence(part->sealed_broken));
     else if (part->sealed_broken != RULE_OK)
         snprintf(out, LINE, "who can read it and what it holds cannot be known: %s",
                  rule_sentence(part->sealed_broken));

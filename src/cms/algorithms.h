@@ -23,7 +23,8 @@ struct cipher_choice {
 };
 /* False for one that is refused. */
 bool content_cipher(const struct primitives *p, enum oid oid, struct cipher_choice *choice);
-bool cbc_cipher(const struct primitives *p, enum oid oid, struct cipher_choice *choice); /* of EnvelopedData (RFC 3565) */
+/* The same of EnvelopedData (RFC 3565). */
+bool cbc_cipher(const struct primitives *p, enum oid oid, struct cipher_choice *choice);
 bool wrap_cipher(const struct primitives *p, enum oid oid, struct cipher_choice *choice);
 
 /* The content cipher that is written, and the key wrap, which is always as long as the key that it wraps. */

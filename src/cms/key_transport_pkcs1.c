@@ -1,7 +1,8 @@
 /* RSAES-PKCS1-v1_5 (RFC 8017 7.2.2), decrypted so that nobody learns whether there was anything to decrypt: who learns
- * that can decrypt with the key (Bleichenbacher 1998; RFC 3218 2.3). OpenSSL 3.0 tells it by its result and by its queue
- * of errors, so the library gives the bare block and the padding is looked at here. How long the key must be is known,
- * and so is the place of every byte: nothing is searched for, and neither branch nor index depends on the block. */
+ * that can decrypt with the key (Bleichenbacher 1998; RFC 3218 2.3). OpenSSL 3.0 tells it by its result and by its
+ * queue of errors, so the library gives the bare block and the padding is looked at here. How long the key must be is
+ * known, and so is the place of every byte: nothing is searched for, and neither branch nor index depends on the
+ * block. */
 #include <openssl/rsa.h>
 
 #include "cms/key_transport.h"
@@ -25,8 +26,8 @@ static uint8_t mask_of_block(const uint8_t *block, size_t size, size_t len)
     return mask;
 }
 
-/* The RSA operation alone. `*usable` is false for what is no number below the modulus, or not as long: everybody can see
- * that without the key. */
+/* The RSA operation alone. `*usable` is false for what is no number below the modulus, or not as long: everybody can
+ * see that without the key. */
 static enum rule decrypt_block(EVP_PKEY *own, struct span encrypted, uint8_t *block, size_t size, bool *usable)
 {
     size_t len = size;

@@ -65,8 +65,8 @@ static enum rule enter_sealed(struct span der, struct sealed *s, struct cursor *
     return s->authenticated ? rule : content_info_open(der, OID_ENVELOPED_DATA, c);
 }
 
-/* AuthEnvelopedData is version 0; EnvelopedData is 0 or 2 with the recipients that are read here, by rules that no reader
- * needs (RFC 5652 6.1). */
+/* AuthEnvelopedData is version 0; EnvelopedData is 0 or 2 with the recipients that are read here, by rules that no
+ * reader needs (RFC 5652 6.1). */
 static bool is_version(const struct sealed *s, uint32_t version)
 {
     return version == 0 || (version == 2 && !s->authenticated);
@@ -163,8 +163,8 @@ static enum rule decrypt(struct arena *arena, const struct sealed *s, const stru
     return RULE_OK;
 }
 
-/* What comes out is worth nothing before somebody vouched for it. Padding and signature are looked at whatever the other
- * is like, and fail as one. */
+/* What comes out is worth nothing before somebody vouched for it. Padding and signature are looked at whatever the
+ * other is like, and fail as one. */
 static enum rule decrypt_cbc(struct arena *arena, const struct sealed *s, const struct cipher_choice *cipher,
                              struct span iv, const uint8_t *key, const struct cms_legacy_terms *terms,
                              struct span *content)

@@ -131,8 +131,8 @@ bool cbc_decrypt(EVP_CIPHER *cipher, const uint8_t *key, const uint8_t iv[CBC_BL
     uint8_t none[CBC_BLOCK_LEN]; /* without padding there is no last block: nothing is written here */
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     bool ok = context && fits(sealed) && EVP_CipherInit_ex2(context, cipher, key, iv, 0, NULL) &&
-              EVP_CIPHER_CTX_set_padding(context, 0) && EVP_CipherUpdate(context, out, &n, sealed.at, (int)sealed.len) &&
-              EVP_CipherFinal_ex(context, none, &n);
+              EVP_CIPHER_CTX_set_padding(context, 0) &&
+              EVP_CipherUpdate(context, out, &n, sealed.at, (int)sealed.len) && EVP_CipherFinal_ex(context, none, &n);
     EVP_CIPHER_CTX_free(context);
     if (!ok)
         ERR_clear_error();

@@ -64,9 +64,10 @@ static bool is_proven(const struct vouching *v, const struct proof *proof, size_
 }
 
 /* What AES-CBC gave is content when it is one opaque signed object with a signature that proves who wrote it, and when
- * nothing stands around what is signed. Where altered bytes had a place that no signature covers, whether they can still
- * be read there would say something of what they decrypt to, answer by answer (protocol.md 2.3): so there is no such
- * place, and multipart/signed, which has many, is not looked into. What is wrong, out of memory included, is not told. */
+ * nothing stands around what is signed. Where altered bytes had a place that no signature covers, whether they can
+ * still be read there would say something of what they decrypt to, answer by answer (protocol.md 2.3): so there is no
+ * such place, and multipart/signed, which has many, is not looked into. What is wrong, out of memory included, is not
+ * told. */
 static bool is_vouched_for(void *context, struct arena *arena, struct span candidate)
 {
     struct vouching *v = context;

@@ -31,8 +31,8 @@ class Legacy(Draft):
 
     def sealed(self):
         words = [word for r in self.readers for word in ("-recip", r.certificate, *openssl_options(r))]
-        return run([openssl.PROGRAM, "cms", "-encrypt", "-binary", f"-{self.cipher_of_legacy}", "-outform", "DER", *words],
-                   self.signed_entity())
+        return run([openssl.PROGRAM, "cms", "-encrypt", "-binary", f"-{self.cipher_of_legacy}", "-outform", "DER",
+                    *words], self.signed_entity())
 
 
 class Unsigned(Legacy):

@@ -259,7 +259,8 @@ public final class Bouncy {
             X509Certificate one = certificate(reader);
             if (one.getPublicKey() instanceof RSAPublicKey) {
                 JceKeyTransRecipientInfoGenerator key = transport == null
-                    ? new JceKeyTransRecipientInfoGenerator(one) : new JceKeyTransRecipientInfoGenerator(one, transport);
+                    ? new JceKeyTransRecipientInfoGenerator(one)
+                    : new JceKeyTransRecipientInfoGenerator(one, transport);
                 maker.addRecipientInfoGenerator(key.setProvider(BC));
                 continue;
             }

@@ -12,14 +12,16 @@
 #define OAEP_ID                                                                                                        \
     "\x30\x3c\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x07\x30\x2f\xa0\x0f\x30\x0d" SHA256_ID                           \
     "\xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08\x30\x0d" SHA256_ID
-#define HEAD "Content-Type: application/pkcs7-mime;smime-type=signed-data;name=\"smime.p7m\"\r\n"                         \
-             "Content-Transfer-Encoding: binary\r\n\r\n"
+#define HEAD                                                                                                           \
+    "Content-Type: application/pkcs7-mime;smime-type=signed-data;name=\"smime.p7m\"\r\n"                               \
+    "Content-Transfer-Encoding: binary\r\n\r\n"
 
 static void give_rsa(struct scene *s, const char *name, struct identity *who)
 {
     EVP_PKEY *key = EVP_RSA_gen(2048);
     struct identity authority = pki_authority(name); /* one for each: the serial numbers of pki_odd are the same */
-    struct span der = pki_odd(&s->arena, &(struct pki_odd){.subject = "old", .key = key, .authority = &authority}, NULL);
+    const struct pki_odd odd = {.subject = "old", .key = key, .authority = &authority};
+    struct span der = pki_odd(&s->arena, &odd, NULL);
     identity_clear(&authority);
     identity_clear(who);
     who->key = key;
@@ -66,7 +68,8 @@ struct span legacy_message(struct scene *s, const struct legacy_draft *draft)
     };
     for (size_t i = 0; i < d->reader_count; i++)
         forge.reader[i] = d->reader[i]->certificate;
-    const char *type = draft->smime_type ? draft->smime_type : draft->enveloped ? "enveloped-data" : "authEnveloped-data";
+    const char *right = draft->enveloped ? "enveloped-data" : "authEnveloped-data";
+    const char *type = draft->smime_type ? draft->smime_type : right;
     struct writer w = arena_writer(&s->arena, 1024);
     writer_text(&w, "Content-Type: application/pkcs7-mime");
     writer_text(&w, *type ? ";smime-type=" : "");

@@ -49,7 +49,8 @@ static int make_all(void **state)
     struct identity authority = pki_authority("Home");
     f.who[EC] = pki_user(&authority, "sip:bob@far.example");
     f.who[RSA_2048].key = EVP_RSA_gen(2048);
-    der = pki_odd(&f.arena, &(struct pki_odd){.subject = "old", .key = f.who[RSA_2048].key, .authority = &authority}, NULL);
+    const struct pki_odd odd = {.subject = "old", .key = f.who[RSA_2048].key, .authority = &authority};
+    der = pki_odd(&f.arena, &odd, NULL);
     assert_rule(certificate_parse(der, &f.who[RSA_2048].certificate), RULE_OK);
     identity_clear(&authority);
     arena_reset(&f.arena);
@@ -313,8 +314,8 @@ static void contents_of_every_length_come_out_whole(void **state)
 
 /* --- PKCS#1 v1.5 --- */
 
-/* RFC 3218 2.3.2: nobody is told whether there was a key, and nobody knows the one that stands for it: here the content is
- * sealed with zeros, so that zeros would open it. */
+/* RFC 3218 2.3.2: nobody is told whether there was a key, and nobody knows the one that stands for it: here the content
+ * is sealed with zeros, so that zeros would open it. */
 static void whatever_is_wrong_with_a_block_of_pkcs1_is_a_wrong_key_that_nobody_knows(void **state)
 {
     struct fixture *f = *state;
@@ -357,7 +358,8 @@ static void an_encrypted_key_that_is_no_number_of_the_right_length_is_a_wrong_ke
     der_put_item(&w, DER_OCTET_STRING, span_part(whole, 4, BLOCK - 1));
     const struct span keys[] = {SPAN("\x04\x00"), SPAN("\x04\x01\x00"), der_written(&w)};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        assert_opens(f, RSA_2048, CMS_LEGACY_PKCS1, der_replace(&f->arena, der, TRANSPORTED_KEY, keys[i]), RULE_CMS_OPEN);
+        assert_opens(f, RSA_2048, CMS_LEGACY_PKCS1, der_replace(&f->arena, der, TRANSPORTED_KEY, keys[i]),
+                     RULE_CMS_OPEN);
     uint8_t *at = (uint8_t *)(uintptr_t)whole.at + 4;
     memset(at, 0xff, BLOCK); /* above the modulus */
     assert_opens(f, RSA_2048, CMS_LEGACY_PKCS1, der, RULE_CMS_OPEN);

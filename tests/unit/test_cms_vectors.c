@@ -235,8 +235,11 @@ static void the_enveloped_data_of_rfc_6216_is_opened_when_it_is_switched_on_and_
 {
     struct arena *arena = *state;
     need_vectors();
-    static const char *const cases[][3] = {
-        {"smime-encrypted", "kumiko_eku"}, {"smime-sign-encrypt", "kumiko_eku"}, {"noeku-smime-encrypted", "kumiko_noeku"}};
+    static const char *const cases[][2] = {
+        {"smime-encrypted", "kumiko_eku"},
+        {"smime-sign-encrypt", "kumiko_eku"},
+        {"noeku-smime-encrypted", "kumiko_noeku"},
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char object[128], certificate[128], key[128];
         snprintf(object, sizeof object, "rfc6216/parts/%s.dat.0.der", cases[i][0]);

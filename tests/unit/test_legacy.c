@@ -150,7 +150,8 @@ static void nothing_but_one_opaque_signed_object_is_taken_out_of_cbc(void **stat
     struct legacy_draft draft = cbc_draft();
     static const struct span inner[] = {
         SPAN_INIT("Content-Type: text/plain\r\n\r\nhello"),
-        SPAN_INIT("Content-Type: multipart/mixed;boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nx\r\n--b--\r\n"),
+        SPAN_INIT("Content-Type: multipart/mixed;boundary=b\r\n\r\n"
+                  "--b\r\nContent-Type: text/plain\r\n\r\nx\r\n--b--\r\n"),
         SPAN_INIT("Content-Type: application/pkcs7-mime;smime-type=signed-data\r\n\r\n"),
         SPAN_INIT("Content-Type: application/pkcs7-mime;smime-type=signed-data\r\n\r\nnone"),
         SPAN_INIT("no MIME at all\0\1\2"),
@@ -169,7 +170,8 @@ static void what_is_signed_in_the_clear_is_not_taken_out_of_cbc(void **state)
     struct span der = legacy_signed_data(legacy_inner(&scene, &draft.draft));
     struct span content = der_at(der, "1.0.2.1.0"), signed_part = span_part(content, 4, content.len);
     struct writer w = arena_writer(&scene.arena, 8192);
-    writer_text(&w, "Content-Type: multipart/signed;protocol=\"application/pkcs7-signature\";boundary=c\r\n\r\n--c\r\n");
+    writer_text(&w, "Content-Type: multipart/signed;protocol=\"application/pkcs7-signature\";boundary=c\r\n\r\n");
+    writer_text(&w, "--c\r\n");
     writer_put(&w, signed_part);
     writer_text(&w, "\r\n--c\r\nContent-Type: application/pkcs7-signature\r\n\r\n");
     writer_put(&w, der_replace(&scene.arena, der, "1.0.2.1", SPAN("")));
@@ -201,7 +203,8 @@ static void a_signature_that_proves_nothing_leaves_cbc_closed(void **state)
     assert_closed_to_both(legacy_message(&scene, &draft)); /* what it covers */
 }
 
-/* A legacy peer knows nothing of a copy of the headers: who wrote the content is proven, and no more (protocol.md 2.1). */
+/* A legacy peer knows nothing of a copy of the headers: who wrote the content is proven, and no more (protocol.md
+ * 2.1). */
 static void what_a_legacy_peer_signed_without_a_copy_of_the_headers_is_shown_as_such(void **state)
 {
     (void)state;
@@ -210,8 +213,8 @@ static void what_a_legacy_peer_signed_without_a_copy_of_the_headers_is_shown_as_
     struct disclosed d;
     struct received r;
     struct span der;
-    assert_rule(cms_sign(&scene.arena, &scene.alice, NULL, 0, SPAN("Content-Type: text/plain\r\n\r\nold"), SCENE_NOW, &der),
-                RULE_OK);
+    const struct span content = SPAN("Content-Type: text/plain\r\n\r\nold");
+    assert_rule(cms_sign(&scene.arena, &scene.alice, NULL, 0, content, SCENE_NOW, &der), RULE_OK);
     draft.inner = legacy_signed(&scene, der);
     struct span message = legacy_message(&scene, &draft);
     scene_receive(&scene, &scene.bob, message, &r);
@@ -282,7 +285,7 @@ static void under_cbc_the_head_of_a_signed_object_has_room_for_nothing_else(void
     char longer[600];
     memset(longer, 'a', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
-    const char *const more[] = {"\xe2\x82\xac", "a*b", longer}; /* other bytes; too many of those that may stand there */
+    const char *const more[] = {"\xe2\x82\xac", "a*b", longer}; /* other bytes; too many of those that may be there */
     uint8_t room[16384];
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
         struct writer w = writer_over(room, sizeof room);
