@@ -1,9 +1,9 @@
 /* The branches of a request: which starts when, how long each may take, and how they are cancelled (RFC 3261 16.6 to
  * 16.10).
  *
- * What limits a branch beyond its transaction's own timers stands in three lists, each in the order in which its branches
- * are due, since all in one wait equally long: INVITEs that ring (timer C), INVITEs that were cancelled (64*T1: 9.1), and
- * other requests that were forked, whose answer must be ready before their sender has given up (RFC 4321 1.2). */
+ * What is limited beyond its transaction's own timers stands in three lists, each in the order in which its entries are
+ * due, since all in one wait equally long: branches of INVITEs that ring (timer C), those that were cancelled (64*T1:
+ * 9.1), and other requests that were forked, whose answer must be there before their sender has given up (RFC 4321). */
 #include <stdlib.h>
 
 #include "proxy/core.h"
@@ -58,9 +58,7 @@ static struct branch_list *list_of(struct proxy *p, const struct branch *b)
         return NULL;
     if (b->state == BRANCH_CANCELLING)
         return &p->cancelling;
-    if (b->pass->invite)
-        return &p->ringing;
-    return b->pass->branch_count > 1 ? &p->gathering : NULL;
+    return b->pass->invite ? &p->ringing : NULL;
 }
 
 static void watch(struct proxy *p, struct branch *b)
@@ -80,23 +78,30 @@ void branch_enter(struct proxy *p, struct branch *b, enum branch_state state)
         watch(p, b);
 }
 
-static uint64_t limit_of(const struct proxy *p, const struct branch_list *list)
+static uint64_t due_at(const struct branch_list *list, uint64_t limit)
 {
-    if (list == &p->ringing)
-        return (uint64_t)p->settings.limits.ringing_seconds * 1000;
-    return list == &p->cancelling ? CANCEL_MAX_MS : PROXY_GATHER_MAX_MS;
+    return TAILQ_EMPTY(list) ? UINT64_MAX : TAILQ_FIRST(list)->since + limit;
 }
 
-static uint64_t due_at(const struct proxy *p, const struct branch_list *list)
+static uint64_t ringing_due(const struct proxy *p)
 {
-    return TAILQ_EMPTY(list) ? UINT64_MAX : TAILQ_FIRST(list)->since + limit_of(p, list);
+    return due_at(&p->ringing, (uint64_t)p->settings.limits.ringing_seconds * 1000);
+}
+
+static uint64_t cancelling_due(const struct proxy *p)
+{
+    return due_at(&p->cancelling, CANCEL_MAX_MS);
+}
+
+static uint64_t gathering_due(const struct proxy *p)
+{
+    return TAILQ_EMPTY(&p->gathering) ? UINT64_MAX : TAILQ_FIRST(&p->gathering)->since + PROXY_GATHER_MAX_MS;
 }
 
 uint64_t branches_deadline(const struct proxy *p)
 {
-    uint64_t deadline = due_at(p, &p->ringing);
-    deadline = due_at(p, &p->cancelling) < deadline ? due_at(p, &p->cancelling) : deadline;
-    return due_at(p, &p->gathering) < deadline ? due_at(p, &p->gathering) : deadline;
+    uint64_t deadline = ringing_due(p) < cancelling_due(p) ? ringing_due(p) : cancelling_due(p);
+    return gathering_due(p) < deadline ? gathering_due(p) : deadline;
 }
 
 /* --- starting --- */
@@ -242,10 +247,28 @@ static void too_late(struct proxy *p, struct branch *b)
     branch_without_answer(p, b, RULE_SIP_TIMEOUT);
 }
 
+/* What other branches have not answered until now comes too late for the sender. */
+static void gather(struct proxy *p, struct pass *pass)
+{
+    branches_cancel(p, pass);
+    for (size_t i = 0; i < pass->branch_count; i++) {
+        struct branch *b = &pass->branch[i];
+        if (!is_under_way(b))
+            continue;
+        sip_transaction_abandon(p->transactions, b->client);
+        branch_enter(p, b, BRANCH_DONE);
+        best_note_rule(pass, RULE_SIP_TIMEOUT);
+    }
+    if (pass_read(p, pass, &p->message))
+        best_answer(p, pass, &p->message);
+}
+
 void branches_tick(struct proxy *p)
 {
-    struct branch_list *const lists[] = {&p->ringing, &p->cancelling, &p->gathering};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        while (p->now.monotonic >= due_at(p, lists[i]))
-            too_late(p, TAILQ_FIRST(lists[i]));
+    while (p->now.monotonic >= ringing_due(p))
+        too_late(p, TAILQ_FIRST(&p->ringing));
+    while (p->now.monotonic >= cancelling_due(p))
+        too_late(p, TAILQ_FIRST(&p->cancelling));
+    while (p->now.monotonic >= gathering_due(p))
+        gather(p, TAILQ_FIRST(&p->gathering));
 }

@@ -95,7 +95,8 @@ enum pass_state {
 };
 
 struct pass {
-    TAILQ_ENTRY(pass) link; /* WAITING, EXAMINING, ADMITTING: in the list of that state; FREE: in the free list */
+    TAILQ_ENTRY(pass) link; /* WAITING, EXAMINING, ADMITTING: in the list of that state; FREE: in the free list;
+                               FORWARDED, forked and no INVITE: among those that gather answers */
     enum pass_state state;
     uint32_t index, generation;
     uint64_t since;         /* when the state began, for the states with a list */
@@ -158,7 +159,8 @@ struct proxy {
     struct pass_list admitting;
     uint32_t admitting_count;
     uint32_t forwarded_count;
-    struct branch_list ringing, cancelling, gathering; /* see branches.c */
+    struct branch_list ringing, cancelling; /* see branches.c */
+    struct pass_list gathering;
     struct action_list completions; /* for the store when it comes back */
     size_t completion_count;
 

@@ -91,6 +91,12 @@ struct pass *pass_of_job(struct proxy *p, uint64_t job, enum pass_state state)
     return pass->generation == job >> 32 && pass->state == state ? pass : NULL;
 }
 
+/* Whether it has to answer before its sender gives up, whatever its branches do. */
+static bool gathers(const struct pass *pass)
+{
+    return !pass->invite && pass->branch_count > 1;
+}
+
 static void leave(struct proxy *p, struct pass *pass)
 {
     switch (pass->state) {
@@ -107,6 +113,8 @@ static void leave(struct proxy *p, struct pass *pass)
         p->admitting_count--;
         break;
     case PASS_FORWARDED:
+        if (gathers(pass))
+            TAILQ_REMOVE(&p->gathering, pass, link);
         p->forwarded_count--;
         break;
     default:
@@ -133,6 +141,8 @@ void pass_enter(struct proxy *p, struct pass *pass, enum pass_state state)
         p->admitting_count++;
         break;
     case PASS_FORWARDED:
+        if (gathers(pass))
+            TAILQ_INSERT_TAIL(&p->gathering, pass, link);
         p->forwarded_count++;
         break;
     default:
