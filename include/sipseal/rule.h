@@ -39,6 +39,7 @@
     X(RULE_SIP_CONTACT, "sip.contact", 400, "a Contact to register must be a SIP URI with a numeric host")             \
     X(RULE_SIP_REGISTER_ORDER, "sip.register-order", 500, "a later registration by this client was taken already")   \
     X(RULE_SIP_REGISTER_LIMIT, "sip.register-limit", 403, "the user has more contacts than the limit")                 \
+    X(RULE_SIP_CANCELLED, "sip.cancelled", 487, "the request was cancelled by its sender")                             \
     X(RULE_SIP_NO_TRANSACTION, "sip.no-transaction", 481, "the request belongs to no transaction that is known here")  \
     X(RULE_SIP_STRAY, "sip.stray", 0, "the response belongs to no request that is open here")                          \
     X(RULE_SIP_UNREACHABLE, "sip.unreachable", 503, "the next hop cannot be reached")                                  \

@@ -1,4 +1,4 @@
-/* SIP transactions (RFC 3261 17, RFC 4320), without input or output of their own: requests, responses and time go in,
+/* SIP transactions (RFC 3261 17, RFC 4320, RFC 6026), without input or output of their own: requests, responses and time go in,
  * events come out, and the caller does the sending.
  *
  * One `sip_transactions` holds all client and server transactions of one process or user agent. The caller
@@ -12,8 +12,9 @@
  * A transaction is named by an id that is never used again: a stale id does nothing. `user` belongs to the caller: it
  * comes back with every event, and with SIP_EVENT_TERMINATED for the last time.
  *
- * Today the machines of non-INVITE transactions are here. INVITE and ACK are SIP_ARRIVAL_STATELESS: no transaction
- * holds them. The INVITE machines (RFC 6026) will give SIP_ARRIVAL_NEW and the events below like every other. */
+ * An INVITE client transaction sends the ACK of a final response other than 2xx, and an INVITE server transaction absorbs
+ * it. A 2xx to INVITE, each copy of it and its ACK are the user's: both machines stay for 64*T1 to let them pass
+ * (RFC 6026). How long an INVITE may go unanswered after a provisional response is the user's to limit. */
 #ifndef SIPSEAL_SIP_TRANSACTION_H
 #define SIPSEAL_SIP_TRANSACTION_H
 
@@ -25,6 +26,8 @@ enum {
     SIP_T1_MS = 500,  /* round-trip time estimate (RFC 3261 17.1.1.1) */
     SIP_T2_MS = 4000, /* the longest interval between retransmissions of a non-INVITE request */
     SIP_T4_MS = 5000, /* how long a message may stay in the network */
+    SIP_TRYING_MS = 200,        /* an INVITE is answered, with 100 at least, within this time (17.2.1) */
+    SIP_TIMER_D_MIN_MS = 32000, /* timer D whatever T1 is (17.1.1.2) */
     SIP_TRANSACTION_KEY_LEN = 16,
 };
 
@@ -56,10 +59,11 @@ enum sip_arrival {
     SIP_ARRIVAL_NEW,            /* a new request: `*id` is its server transaction. Answer it. */
     SIP_ARRIVAL_MERGED,         /* the same, but another transaction brought this request before: answer it with 482 */
     SIP_ARRIVAL_RETRANSMISSION, /* absorbed; the last response is sent again where there is one */
-    SIP_ARRIVAL_STATELESS,      /* no transaction holds it: ACK, INVITE (today); answer it statelessly or not at all */
+    SIP_ARRIVAL_ACKNOWLEDGED,   /* an ACK that a server transaction has absorbed */
+    SIP_ARRIVAL_STATELESS,      /* an ACK that is no transaction's: of a 2xx, as a rule */
     SIP_ARRIVAL_FULL,           /* a new request for which there is no room: answer 503 statelessly */
-    SIP_ARRIVAL_RESPONSE,       /* a response for the client transaction `*id`: act on it */
-    SIP_ARRIVAL_STRAY,          /* a response for no client transaction: never forwarded (RFC 4320 4.2) */
+    SIP_ARRIVAL_RESPONSE,       /* a response for the client transaction `*id`: act on it. Of an INVITE each 2xx is one */
+    SIP_ARRIVAL_STRAY,          /* a response for no client transaction: never forwarded (RFC 4320 4.2, RFC 6026 7.3) */
 };
 
 /* A request that was read whole. Makes the server transaction for a new one. `flow` is where responses go: the
@@ -76,7 +80,7 @@ enum sip_arrival sip_transaction_response(struct sip_transactions *t, uint64_t n
 /* --- client transactions --- */
 
 struct sip_client {
-    struct span request;    /* the bytes to send; copied */
+    struct span request;    /* the bytes to send, one whole message; copied */
     struct span branch;     /* of their topmost Via, with the magic cookie; unique, and not to be guessed */
     struct span method;     /* of CSeq */
     uint64_t flow;          /* where it goes */
@@ -85,20 +89,27 @@ struct sip_client {
 };
 
 /* Begins a client transaction; SIP_EVENT_SEND follows. RULE_OVERLOAD when there is no room, RULE_NO_MEMORY,
- * RULE_SIP_METHOD for INVITE and ACK (today), RULE_INTERNAL when the branch is in use. */
+ * RULE_SIP_METHOD for ACK, RULE_INTERNAL when the branch is in use. */
 enum rule sip_client_start(struct sip_transactions *t, uint64_t now, const struct sip_client *client, uint64_t *id);
+
+/* Begins the client transaction of the CANCEL of an INVITE that was sent (RFC 3261 9.1), over its flow.
+ * RULE_SIP_NO_TRANSACTION when it has no provisional response yet (then it must wait for one) or a final one already;
+ * else as sip_client_start. */
+enum rule sip_client_cancel(struct sip_transactions *t, uint64_t now, uint64_t invite, void *user, uint64_t *id);
 
 /* --- server transactions --- */
 
 enum sip_respond {
     SIP_RESPOND_SENT,      /* SIP_EVENT_SEND follows */
-    SIP_RESPOND_DISCARDED, /* may not be sent: a second final response (RFC 3261 17.2.2); to a request other than INVITE
-                              a 1xx but 100, a 100 over UDP before SIP_EVENT_TRYING_DUE, a 408 (RFC 4320 4.1, 4.2) */
+    SIP_RESPOND_DISCARDED, /* may not be sent: a second final response (RFC 3261 17.2.2) but a 2xx after a 2xx to INVITE
+                              (RFC 6026 7.1); to a request other than INVITE a 1xx but 100, a 100 over UDP before
+                              SIP_EVENT_TRYING_DUE, a 408 (RFC 4320 4.1, 4.2) */
     SIP_RESPOND_GONE,      /* the transaction has ended: a late response is not sent (RFC 4320 4.2) */
     SIP_RESPOND_NO_MEMORY,
 };
 
-/* Answers with `response`, whose status code is `status`; its bytes are copied and kept for retransmission. */
+/* Answers with `response`, whose status code is `status`; its bytes are copied, and kept for retransmission unless they
+ * are a 2xx to INVITE, which its user sends again (RFC 3261 13.3.1.4) or forwards again. */
 enum sip_respond sip_server_respond(struct sip_transactions *t, uint64_t now, uint64_t id, int status,
                                     struct span response);
 
@@ -136,9 +147,11 @@ void sip_transactions_tick(struct sip_transactions *t, uint64_t now);
 
 enum sip_event_kind {
     SIP_EVENT_SEND,        /* send `bytes` over `flow` */
-    SIP_EVENT_TRYING_DUE,  /* server: nothing was answered for so long that a 100 must be sent now (RFC 4320 4.1) */
-    SIP_EVENT_TIMEOUT,     /* client: no final response came (timer F). Server: no final response was given in time, so
-                              none will be sent (RFC 4320 4.2). The transaction has ended. */
+    SIP_EVENT_TRYING_DUE,  /* server: nothing was answered for so long that a 100 must be sent now (RFC 4320 4.1; INVITE:
+                              17.2.1) */
+    SIP_EVENT_TIMEOUT,     /* client: no final response came (timer F), or none at all (timer B). Server: no final
+                              response was given in time, so none will be sent (RFC 4320 4.2), or no ACK came (timer
+                              H). The transaction has ended. */
     SIP_EVENT_FLOW_FAILED, /* client: the transport failed. The transaction has ended. */
     SIP_EVENT_TERMINATED,  /* the id is no longer valid; the last event of each transaction */
 };

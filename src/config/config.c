@@ -289,10 +289,12 @@ static void read_limits(struct config_reader *r, struct yaml_value v)
         .store_jobs = 1024,
         .bindings = 100000,
         .bindings_per_user = 10,
+        .branches = 10,
+        .ringing_seconds = 200,
         .idle_seconds = 600,
     };
     struct yaml_map m = yaml_map_of(v);
-    int64_t idle = l->idle_seconds;
+    int64_t idle = l->idle_seconds, ringing = l->ringing_seconds;
     yaml_number(yaml_key(&m, "message_bytes", YAML_OPTIONAL), SMALLEST_MESSAGE, SIP_MESSAGE_MAX, &l->message_bytes);
     yaml_number(yaml_key(&m, "transactions", YAML_OPTIONAL), 1, 10000000, &l->transactions);
     yaml_number(yaml_key(&m, "connections", YAML_OPTIONAL), 1, 1000000, &l->connections);
@@ -301,7 +303,10 @@ static void read_limits(struct config_reader *r, struct yaml_value v)
     yaml_number(yaml_key(&m, "bindings", YAML_OPTIONAL), 1, 10000000, &l->bindings);
     yaml_number(yaml_key(&m, "bindings_per_user", YAML_OPTIONAL), 1, 32, &l->bindings_per_user);
     yaml_seconds(yaml_key(&m, "idle_seconds", YAML_OPTIONAL), 1, 86400, &idle);
+    yaml_number(yaml_key(&m, "branches", YAML_OPTIONAL), 1, 32, &l->branches);
+    yaml_seconds(yaml_key(&m, "ringing_seconds", YAML_OPTIONAL), 181, 86400, &ringing);
     l->idle_seconds = (uint32_t)idle;
+    l->ringing_seconds = (uint32_t)ringing;
     yaml_map_end(&m);
 }
 

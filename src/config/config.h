@@ -52,6 +52,7 @@ struct route {
     bool has_next;
     struct hop next; /* resolved when the configuration was read */
     struct span next_uri;
+    bool record_route; /* stay on the way of dialogs that are made over this route; true */
 };
 
 struct limits {
@@ -62,6 +63,8 @@ struct limits {
     uint32_t store_jobs;     /* in flight; 1024 */
     uint32_t bindings;       /* registered contacts, in all; 100000 */
     uint32_t bindings_per_user; /* 10 */
+    uint32_t branches;       /* of one request: targets that it is sent to; 10 */
+    uint32_t ringing_seconds; /* that an INVITE may go without news (timer C of RFC 3261 16.6); 200 */
     uint32_t idle_seconds;   /* a connection without traffic is closed; 600 */
 };
 

@@ -108,9 +108,12 @@ static void read_route(struct config_reader *r, struct yaml_value v)
     struct yaml_value domain = yaml_key(&m, "domain", YAML_REQUIRED);
     struct yaml_value registrar = yaml_key(&m, "registrar", YAML_OPTIONAL);
     struct yaml_value next = yaml_key(&m, "next", YAML_OPTIONAL);
+    struct yaml_value record_route = yaml_key(&m, "record_route", YAML_OPTIONAL);
     bool named = read_domain(domain, &route->domain);
     read_registrar(registrar, route);
     read_next(r, next, route);
+    route->record_route = true;
+    yaml_boolean(record_route, &route->record_route);
     yaml_map_end(&m);
     if (!m.usable)
         return;

@@ -68,6 +68,7 @@ void ipc_write_route(struct writer *w, const struct route *route)
     field_write_count(w, route->allow_count);
     for (size_t i = 0; i < route->allow_count; i++)
         write_block_of_addresses(w, &route->allow[i]);
+    field_write_bool(w, route->record_route);
     field_write_bool(w, route->has_next);
     if (route->has_next) {
         write_hop(w, &route->next);
@@ -80,7 +81,8 @@ enum rule ipc_read_route(struct cursor *fields, struct route *route)
 {
     *route = (struct route){0};
     bool read = field_text(fields, FIELD_HOST_MAX, false, &route->domain) && field_bool(fields, &route->registrar) &&
-                read_allow(fields, route) && field_bool(fields, &route->has_next);
+                read_allow(fields, route) && field_bool(fields, &route->record_route) &&
+                field_bool(fields, &route->has_next);
     if (read && route->has_next)
         read = read_hop(fields, &route->next) && field_text(fields, CONFIG_URI_MAX, false, &route->next_uri);
     return fields_end(read, fields);

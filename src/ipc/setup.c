@@ -76,7 +76,8 @@ static void write_limits(struct writer *w, const struct limits *limits)
 {
     const uint32_t number[] = {limits->message_bytes, limits->transactions,      limits->connections,
                                limits->jobs_per_vault, limits->store_jobs,       limits->bindings,
-                               limits->bindings_per_user, limits->idle_seconds};
+                               limits->bindings_per_user, limits->branches,          limits->ringing_seconds,
+                               limits->idle_seconds};
     for (size_t i = 0; i < sizeof number / sizeof *number; i++)
         writer_u32(w, number[i]);
 }
@@ -85,7 +86,8 @@ static bool read_limits(struct cursor *c, struct limits *limits)
 {
     uint32_t *const number[] = {&limits->message_bytes, &limits->transactions,      &limits->connections,
                                 &limits->jobs_per_vault, &limits->store_jobs,       &limits->bindings,
-                                &limits->bindings_per_user, &limits->idle_seconds};
+                                &limits->bindings_per_user, &limits->branches,         &limits->ringing_seconds,
+                                &limits->idle_seconds};
     for (size_t i = 0; i < sizeof number / sizeof *number; i++)
         if (!field_number(c, 1, UINT32_MAX, number[i]))
             return false;

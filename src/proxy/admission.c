@@ -75,13 +75,10 @@ static enum rule check_forwarding(const struct proxy *p, const struct sip_messag
 }
 
 /* The target as it is now: what a vault and the store take does not change it any more. */
-static enum rule note_target(struct pass *pass, const struct target *target)
+static enum rule note_target(const struct proxy *p, struct pass *pass, const struct target *target)
 {
-    pass->hop = target->hop;
-    if (target->contact.len == 0)
-        return RULE_OK;
-    pass->contact = packet_copy(target->contact);
-    return pass->contact ? RULE_OK : RULE_NO_MEMORY;
+    pass->record_route = !target->route || target->route->record_route;
+    return branches_new(pass, target, pass->ack ? 1 : p->settings.limits.branches) ? RULE_OK : RULE_NO_MEMORY;
 }
 
 /* Who may register for an own domain is one of its users. */
@@ -107,56 +104,87 @@ static bool is_configured_next(const struct proxy *p, const struct hop *hop)
     return false;
 }
 
-/* An address that the sender wrote into a Route is followed where the proxy would send anyway, and for own users: else
- * anybody could reach anything through it. Nobody from outside is let to this machine's own services. */
-static enum rule check_target(const struct proxy *p, const struct pass *pass, const struct target *target)
+/* Whether the Route of a request is the one that this proxy gave to its dialog. */
+static bool is_in_dialog(const struct proxy *p, const struct sip_message *m, const struct route_set *routes)
 {
-    if (!target->chosen_by_sender || is_configured_next(p, &target->hop))
+    uint8_t token[16];
+    return m->to.tag.len > 0 && span_equal(routes->dialog, dialog_token(p, m->call_id, token));
+}
+
+/* An address that the sender wrote is followed where the proxy would send anyway, for own users, and in a dialog that
+ * was made through this proxy: else anybody could reach anything through it. Nobody from outside is let to this machine's
+ * own services. */
+static enum rule check_target(const struct proxy *p, const struct pass *pass, const struct sip_message *m,
+                              const struct target *target, const struct route_set *routes)
+{
+    const struct hop *hop = &target->to[0].hop;
+    if (!target->chosen_by_sender || is_configured_next(p, hop))
         return RULE_OK;
-    if (address_is_loopback(&target->hop.address) && !address_is_loopback(&pass->source.address))
+    if (address_is_loopback(&hop->address) && !address_is_loopback(&pass->source.address))
         return RULE_SIP_ROUTE;
-    return is_own_user(p, &pass->source) ? RULE_OK : RULE_SIP_ROUTE;
+    return is_own_user(p, &pass->source) || is_in_dialog(p, m, routes) ? RULE_OK : RULE_SIP_ROUTE;
 }
 
 static void admit_forwarding(struct proxy *p, struct pass *pass, const struct sip_message *m,
-                             const struct target *target)
+                             const struct target *target, const struct route_set *routes)
 {
     enum rule rule = check_forwarding(p, m);
     if (rule == RULE_OK)
-        rule = check_target(p, pass, target);
-    if (rule == RULE_OK && refuse_extensions(p, pass, m, SIP_H_PROXY_REQUIRE))
+        rule = check_target(p, pass, m, target, routes);
+    if (rule == RULE_OK && !pass->ack && refuse_extensions(p, pass, m, SIP_H_PROXY_REQUIRE))
         return;
     if (rule == RULE_OK)
-        rule = note_target(pass, target);
-    if (rule == RULE_OK)
-        examine(p, pass, m);
-    else
+        rule = note_target(p, pass, target);
+    if (rule != RULE_OK) {
         refuse_pass(p, pass, m, rule);
+        return;
+    }
+    if (pass->invite)
+        answer_trying_now(p, pass, m);
+    examine(p, pass, m);
 }
 
-static enum rule find_target(struct proxy *p, const struct sip_message *m, struct target *target)
+/* Answered here, and never forwarded: it is about the branches of its INVITE (16.10). */
+static void admit_cancel(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
-    struct route_set routes;
-    if (p->stopping)
+    const struct answer answer = {.status = 200};
+    uint64_t id;
+    void *invite;
+    if (!sip_server_cancelled_by(p->transactions, m, &id, &invite) || !invite) {
+        refuse_pass(p, pass, m, RULE_SIP_NO_TRANSACTION);
+        return;
+    }
+    answer_pass(p, pass, m, &answer);
+    pass_cancel(p, invite);
+}
+
+/* A proxy that is to end begins nothing new, and lets what is under way come to its end. */
+static enum rule find_target(struct proxy *p, const struct sip_message *m, struct target *target,
+                             struct route_set *routes)
+{
+    if (p->stopping && m->method != SIP_ACK)
         return RULE_OVERLOAD;
-    if (m->method == SIP_CANCEL)
-        return RULE_SIP_NO_TRANSACTION; /* no INVITE is ever open here (9.2) */
-    enum rule rule = routing_route_set(&p->routing, m, &routes);
+    enum rule rule = routing_route_set(&p->routing, m, routes);
     if (rule != RULE_OK)
         return rule;
-    return routing_target(&p->routing, p->location, m, &routes, p->now.monotonic, target);
+    return routing_target(&p->routing, p->location, m, routes, p->now.monotonic, target);
 }
 
 void admit(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
     struct target target;
-    enum rule rule = find_target(p, m, &target);
+    struct route_set routes;
+    if (m->method == SIP_CANCEL) {
+        admit_cancel(p, pass, m);
+        return;
+    }
+    enum rule rule = find_target(p, m, &target, &routes);
     if (rule != RULE_OK)
         refuse_pass(p, pass, m, rule);
     else if (target.kind == TARGET_SELF)
         serve(p, pass, m);
     else if (target.kind != TARGET_REGISTRAR)
-        admit_forwarding(p, pass, m, &target);
+        admit_forwarding(p, pass, m, &target, &routes);
     else if (!refuse_extensions(p, pass, m, SIP_H_REQUIRE))
         register_contacts(p, pass, m, target.route);
 }

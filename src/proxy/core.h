@@ -1,5 +1,19 @@
-/* What the files of the proxy share. A `pass` is the way of one request through the proxy, from its server transaction
- * to its final response. */
+/* What the files of the proxy share.
+ *
+ * A `pass` is the way of one request through the proxy, from its server transaction to its final response: the response
+ * context of RFC 3261 16.2. A `branch` is one target of it, with the client transaction that leads there (16.6):
+ *
+ *     server transaction ── pass ──┬── branch ── client transaction [── CANCEL]
+ *                                  └── branch ── ...
+ *
+ * The pass owns its branches, all made at once when its targets are known, and keeps them until no transaction names one:
+ * `user` of a server transaction is the pass, of a client transaction (a CANCEL's too) the branch. Branches of equal q
+ * start together, the next q when those have ended without success. Each branch ends once, by a final response or by
+ * what counts as one (no answer: 408, no connection: 503); what ends it goes to the pass (best.c), which answers at once
+ * (2xx), waits for the others, starts the next ones, or answers with the best of all (16.7). After its answer a pass is
+ * PASS_DONE; of an INVITE it still passes on each 2xx as long as the server transaction takes it (RFC 6026 7.1).
+ *
+ * An ACK that is no transaction's has a pass for as long as it is examined; it is never answered (`ack`). */
 #ifndef SIPSEAL_PROXY_CORE_H
 #define SIPSEAL_PROXY_CORE_H
 
@@ -36,30 +50,68 @@ static inline struct span packet_span(const struct packet *packet)
     return packet ? span_of(packet->bytes, packet->len) : (struct span){0};
 }
 
+struct pass;
+TAILQ_HEAD(branch_list, branch);
+
+enum branch_state {
+    BRANCH_LATER,      /* its turn has not come (serial forking) */
+    BRANCH_CALLING,    /* sent; nothing has come back */
+    BRANCH_PROCEEDING, /* a provisional response has */
+    BRANCH_CANCELLING, /* an INVITE whose CANCEL was sent, and that waits for its final response */
+    BRANCH_DONE,       /* it has a final response, or counts as having one */
+};
+
+struct branch {
+    TAILQ_ENTRY(branch) link;
+    struct branch_list *list; /* where its time is watched; null: by its transaction alone */
+    uint64_t since;           /* it stands there */
+    struct pass *pass;
+    enum branch_state state;
+    uint64_t client, cancel; /* transactions; 0: ended, or not begun */
+    struct hop hop;          /* where it goes */
+    struct packet *contact;  /* takes the place of the Request-URI; null: it stays */
+    unsigned q;
+    bool moved_to_stream; /* the hop was UDP, but the message is too long for a datagram */
+    bool moved_back;      /* there was no connection, so it went by UDP after all (18.1.1) */
+    bool cancel_due;      /* CANCEL follows the first provisional response (9.1) */
+};
+
+/* The best answer of the branches so far (16.7 step 6). */
+struct best {
+    int status; /* 0: none yet */
+    enum rule rule;            /* of an answer that a branch only counts as having; RULE_OK: of a response */
+    struct packet *response;   /* as it is to go upstream */
+    struct packet *challenges; /* header lines of other 401 and 407 (step 7) */
+};
+
 enum pass_state {
     PASS_FREE,
     PASS_ADMISSION, /* just arrived */
     PASS_WAITING,   /* for a vault to be free */
     PASS_EXAMINING, /* in a vault */
     PASS_ADMITTING, /* in the store */
-    PASS_FORWARDED, /* for a final response */
+    PASS_FORWARDED, /* its branches are under way */
     PASS_DONE,      /* answered, or never to be; remembered as long as a transaction lives */
 };
 
 struct pass {
-    TAILQ_ENTRY(pass) link; /* WAITING, EXAMINING, ADMITTING: in the list of that state; FREE: in the free list */
+    TAILQ_ENTRY(pass) link; /* WAITING, EXAMINING, ADMITTING: in the list of that state; FREE: in the free list;
+                               FORWARDED, forked and no INVITE: among those that gather answers */
     enum pass_state state;
     uint32_t index, generation;
     uint64_t since;         /* when the state began, for the states with a list */
-    uint64_t server;        /* transactions; 0: ended, or not begun */
-    uint64_t client;
+    uint64_t server;        /* transaction; 0: ended, or an ACK */
+    bool invite, ack;
+    bool cancelled;         /* its CANCEL has come */
+    bool no_more;           /* no further branch starts: after a CANCEL, or a 6xx (16.7 step 5) */
+    bool record_route;      /* this proxy stays on the way of the dialog */
+    struct branch *branch;
+    size_t branch_count;
+    struct best best;
     struct proxy_source source;
     struct packet *request; /* as it was received; until there is a final answer */
-    struct packet *contact; /* takes the place of the Request-URI; null: it stays */
     struct packet *record;  /* kept while the store looks, when a replay would only be noted */
-    struct hop hop;         /* where it goes */
     struct hop reply;       /* where its responses go: see reply_hop */
-    bool moved_to_stream;   /* the hop was UDP, but the message is too long for a datagram */
     uint32_t vault;         /* EXAMINING */
     bool archive;           /* what can be seen is to be archived */
     bool replay_noted_only; /* no rule in force needs the signature: a replay is logged and forwarded */
@@ -107,6 +159,8 @@ struct proxy {
     struct pass_list admitting;
     uint32_t admitting_count;
     uint32_t forwarded_count;
+    struct branch_list ringing, cancelling; /* see branches.c */
+    struct pass_list gathering;
     struct action_list completions; /* for the store when it comes back */
     size_t completion_count;
 
@@ -115,7 +169,7 @@ struct proxy {
     struct proxy_counters counters;
 
     /* Used by one input at a time. */
-    struct sip_message message;
+    struct sip_message message, other;
     struct outline_source source;
     struct message_outline outline;
     struct verdict verdict;
@@ -168,6 +222,10 @@ void refuse_pass_with(struct proxy *p, struct pass *pass, const struct sip_messa
 void refuse_later(struct proxy *p, struct pass *pass, enum rule rule);
 /* The 100 that RFC 4320 4.1 asks for. */
 void answer_trying(struct proxy *p, struct pass *pass);
+/* The 100 of an INVITE, at once (RFC 3261 16.2). */
+void answer_trying_now(struct proxy *p, struct pass *pass, const struct sip_message *m);
+/* The To tag of the proxy's own responses to this request, and to no other. */
+struct span own_to_tag(const struct proxy *p, const struct sip_message *m, uint8_t room[16]);
 /* Where responses to a request go over UDP, and over a stream when the connection that it came by is closed. */
 struct hop reply_hop(const struct proxy_source *source, const struct sip_via *via);
 
@@ -189,18 +247,63 @@ void decide(struct proxy *p, struct pass *pass, const struct sip_message *m, con
 void complete(struct proxy *p, struct pass *pass, int status);
 void admitting_tick(struct proxy *p);
 uint64_t admitting_deadline(const struct proxy *p);
-/* forwarding.c */
+/* branches.c: the request goes to its first targets. */
 void forward(struct proxy *p, struct pass *pass, const struct sip_message *m);
-/* Why the next hop of this pass cannot take it. */
-enum rule forward_failure(const struct pass *pass);
+/* One branch for each target. False when there is no memory. */
+bool branches_new(struct pass *pass, const struct target *target, size_t max);
+void branches_free(struct pass *pass);
+bool branches_under_way(const struct pass *pass);
+/* Starts those whose turn it is, if none is under way. `m` is the request. */
+void branches_start(struct proxy *p, struct pass *pass, const struct sip_message *m);
+void branch_enter(struct proxy *p, struct branch *b, enum branch_state state);
+/* Nobody wants an answer of this pass's branches any more: those of an INVITE are cancelled (16.10), and no other
+ * starts. */
+void branches_cancel(struct proxy *p, struct pass *pass);
+/* A provisional response came; 101 to 199 let it ring on (timer C: 16.7 step 2). */
+void branch_rings(struct proxy *p, struct branch *b, int status);
+/* Its transport failed. */
+void branch_failed(struct proxy *p, struct branch *b);
+/* The CANCEL of this pass came. */
+void pass_cancel(struct proxy *p, struct pass *pass);
+void branches_tick(struct proxy *p);
+uint64_t branches_deadline(const struct proxy *p);
+
+/* best.c: what the ends of branches lead to. */
+/* It has no final response and counts as having one, for `rule`. */
+void branch_without_answer(struct proxy *p, struct branch *b, enum rule rule);
+/* A final response came. */
+void branch_answered(struct proxy *p, struct branch *b, const struct sip_message *m);
+/* Notes why a branch could not be started; the pass goes on. */
+void best_note_rule(struct pass *pass, enum rule rule);
+void best_free(struct best *best);
+/* Answers with the best there is. `m` is the request. */
+void best_answer(struct proxy *p, struct pass *pass, const struct sip_message *m);
+
+/* forwarding.c */
+/* Sends the request of a branch by a client transaction. RULE_SIP_UNREACHABLE, RULE_OVERLOAD, ... */
+enum rule branch_send(struct proxy *p, struct branch *b, const struct sip_message *m);
+/* Sends an ACK on without a transaction (16.11). */
+enum rule send_stateless(struct proxy *p, struct branch *b, const struct sip_message *m);
 /* What a branch remembers of a request, so that a loop is told from a spiral (RFC 5393 4.2). */
 uint64_t loop_hash(const struct proxy *p, const struct sip_message *m);
 bool has_looped(const struct proxy *p, const struct sip_message *m);
 /* Whether a Via is one that this proxy has written. */
 bool via_is_ours(const struct proxy *p, const struct sip_via *via);
 
-/* responses.c: a final response of the next hop. */
+/* record_route.c */
+/* The Record-Route headers that keep this proxy on the way of the dialog, if it is to stay there: one, or two where
+ * transport or address family change here (RFC 5658). */
+void write_record_route(const struct proxy *p, struct writer *w, const struct branch *b, const struct sip_message *m);
+/* What a Record-Route of this proxy says of the dialog, so that nobody else can claim to be in it. */
+struct span dialog_token(const struct proxy *p, struct span call_id, uint8_t room[16]);
+
+/* upstream.c: responses of the next hop. */
 void response_arrived(struct proxy *p, const struct proxy_source *source, const struct sip_message *m);
+/* The response as it goes upstream: without the topmost Via (16.7 steps 3 and 9). False when it does not fit. */
+bool write_upstream(const struct pass *pass, const struct sip_message *m, struct writer *w);
+int status_upstream(int status);
+/* Hands a final response to the server transaction and ends the pass. */
+void forward_final(struct proxy *p, struct pass *pass, const struct sip_message *m, int status, struct span bytes);
 
 /* proxy.c: the name of a hop as transactions know it. */
 uint64_t hop_flow(const struct proxy *p, const struct hop *hop);

@@ -123,7 +123,7 @@ void proxy_admitted(struct proxy *p, uint64_t job, const struct ipc_admitted *an
     pass_enter(p, pass, PASS_ADMISSION);
     pass->completion_due = answer->rule == RULE_OK;
     pass->record_id = answer->rule == RULE_OK ? answer->record_id : 0;
-    if (!pass->server) { /* whoever asked has given up, and nothing is delivered */
+    if (!pass->server && !pass->ack) { /* whoever asked has given up, and nothing is delivered */
         complete(p, pass, 408);
         pass_enter(p, pass, PASS_DONE);
         pass_settle(p, pass);

@@ -146,7 +146,7 @@ void proxy_examined(struct proxy *p, uint32_t vault, uint64_t job, const struct 
     struct pass *pass = pass_of_job(p, job, PASS_EXAMINING);
     if (pass && pass->vault == vault) {
         p->counters.examined++;
-        if (pass->server) {
+        if (pass->server || pass->ack) {
             pass_enter(p, pass, PASS_ADMISSION);
             judge(p, pass, answer);
         } else { /* whoever asked has given up */

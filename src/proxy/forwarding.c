@@ -9,6 +9,7 @@ enum {
     BRANCH_RANDOM = 12, /* bytes */
     LOOP_DIGITS = 16,
     BRANCH_MAX = 7 + 2 * BRANCH_RANDOM + 1 + LOOP_DIGITS,
+    RECORD_ROUTE_MAX = 1024, /* of one's own, twice */
     VIA_MAX = 512, /* of one's own: a host name has 253 bytes at most */
     NUMBER_LINE_MAX = 40,
 };
@@ -79,15 +80,16 @@ struct texts {
     uint8_t hops[NUMBER_LINE_MAX];
     uint8_t length[NUMBER_LINE_MAX];
     uint8_t route[SIP_HEADER_LINE_MAX];
+    uint8_t record_route[RECORD_ROUTE_MAX];
 };
 
-static struct span write_branch(struct proxy *p, const struct sip_message *m, struct texts *t)
+/* A branch has BRANCH_RANDOM bytes that nobody can guess, and the hash that tells a loop. */
+static struct span write_branch(const struct proxy *p, const struct sip_message *m, const uint8_t *bytes,
+                                struct texts *t)
 {
-    uint8_t random[BRANCH_RANDOM];
     struct writer w = writer_over(t->branch, sizeof t->branch);
-    p->settings.random(p->settings.random_context, random, sizeof random);
     writer_text(&w, SIP_MAGIC_COOKIE);
-    writer_hex(&w, span_of(random, sizeof random));
+    writer_hex(&w, span_of(bytes, BRANCH_RANDOM));
     writer_byte(&w, '-');
     write_loop_hash(&w, loop_hash(p, m));
     return writer_span(&w);
@@ -95,13 +97,13 @@ static struct span write_branch(struct proxy *p, const struct sip_message *m, st
 
 /* Our Via, and Max-Forwards where the request has none (16.6 steps 3 and 8). `rport` asks for the response to come back
  * to the port that the request leaves from (RFC 3581). */
-static void edit_own_via(struct proxy *p, const struct pass *pass, struct sip_edits *e, const struct sip_message *m,
+static void edit_own_via(struct proxy *p, const struct branch *b, struct sip_edits *e, const struct sip_message *m,
                          struct texts *t, struct span branch)
 {
     struct writer w = writer_over(t->via, sizeof t->via);
-    size_t local = routing_local(&p->routing, &pass->hop);
+    size_t local = routing_local(&p->routing, &b->hop);
     writer_text(&w, "Via: SIP/2.0/");
-    writer_text(&w, sip_transport_name(pass->hop.transport));
+    writer_text(&w, sip_transport_name(b->hop.transport));
     writer_byte(&w, ' ');
     writer_put(&w, p->settings.name[0]);
     if (local < p->settings.listen_count) {
@@ -120,6 +122,17 @@ static void edit_own_via(struct proxy *p, const struct pass *pass, struct sip_ed
     sip_edit_insert(e, m, sip_header_next(m, SIP_H_VIA, NULL)->line, writer_span(&w));
 }
 
+/* Before the Record-Route headers of those before us (16.6 step 4). */
+static void edit_record_route(const struct proxy *p, const struct branch *b, struct sip_edits *e,
+                              const struct sip_message *m, struct texts *t)
+{
+    struct writer w = writer_over(t->record_route, sizeof t->record_route);
+    const struct sip_header *before = sip_header_next(m, SIP_H_RECORD_ROUTE, NULL);
+    write_record_route(p, &w, b, m);
+    e->full |= w.full;
+    sip_edit_insert(e, m, (before ? before : sip_header_next(m, SIP_H_VIA, NULL))->line, writer_span(&w));
+}
+
 static void edit_max_forwards(struct sip_edits *e, const struct sip_message *m, struct texts *t)
 {
     struct writer w = writer_over(t->hops, sizeof t->hops);
@@ -130,12 +143,12 @@ static void edit_max_forwards(struct sip_edits *e, const struct sip_message *m, 
 }
 
 /* received and rport in the Via of who sent it to us (18.2.1, RFC 3581 4). */
-static void edit_client_via(const struct pass *pass, struct sip_edits *e, const struct sip_message *m, struct texts *t)
+static void edit_client_via(const struct branch *b, struct sip_edits *e, const struct sip_message *m, struct texts *t)
 {
     struct writer host = writer_over(t->host, sizeof t->host);
     struct writer w = writer_over(t->client_via, sizeof t->client_via);
-    address_write_host(&host, &pass->source.address);
-    const struct sip_source source = {writer_span(&host), address_port(&pass->source.address)};
+    address_write_host(&host, &b->pass->source.address);
+    const struct sip_source source = {writer_span(&host), address_port(&b->pass->source.address)};
     sip_via_write_source(&w, &m->via, &source);
     e->full |= w.full;
     if (!span_equal(writer_span(&w), m->via.text))
@@ -179,7 +192,7 @@ static void edit_strict_route(struct sip_edits *e, const struct sip_message *m, 
     sip_edit_insert(e, m, head_end(m), writer_span(&w));
 }
 
-static void edit_target(struct proxy *p, const struct pass *pass, struct sip_edits *e, const struct sip_message *m,
+static void edit_target(struct proxy *p, const struct branch *b, struct sip_edits *e, const struct sip_message *m,
                         struct texts *t)
 {
     struct route_set routes;
@@ -191,15 +204,15 @@ static void edit_target(struct proxy *p, const struct pass *pass, struct sip_edi
     edit_routes(e, m, routes.own + (strict ? 1 : 0));
     if (strict)
         edit_strict_route(e, m, &routes, t);
-    else if (pass->contact)
-        sip_edit_replace(e, m, m->request_uri, packet_span(pass->contact));
+    else if (b->contact)
+        sip_edit_replace(e, m, m->request_uri, packet_span(b->contact));
 }
 
 /* A datagram may do without; a stream may not (18.3). */
-static void edit_content_length(const struct pass *pass, struct sip_edits *e, const struct sip_message *m,
+static void edit_content_length(const struct branch *b, struct sip_edits *e, const struct sip_message *m,
                                 struct texts *t)
 {
-    if (pass->hop.transport == SIP_UDP || sip_header_count(m, SIP_H_CONTENT_LENGTH) > 0)
+    if (b->hop.transport == SIP_UDP || sip_header_count(m, SIP_H_CONTENT_LENGTH) > 0)
         return;
     struct writer w = writer_over(t->length, sizeof t->length);
     writer_text(&w, "Content-Length: ");
@@ -209,16 +222,17 @@ static void edit_content_length(const struct pass *pass, struct sip_edits *e, co
 }
 
 /* The message as it leaves, in the proxy's scratch bytes. */
-static bool compose(struct proxy *p, const struct pass *pass, const struct sip_message *m, struct span branch,
+static bool compose(struct proxy *p, const struct branch *b, const struct sip_message *m, struct span branch,
                     struct texts *t, struct span *out)
 {
     struct sip_edits edits = {.count = 0};
     struct writer w = writer_over(p->scratch, p->scratch_len);
-    edit_target(p, pass, &edits, m, t);
-    edit_own_via(p, pass, &edits, m, t, branch);
-    edit_client_via(pass, &edits, m, t);
+    edit_target(p, b, &edits, m, t);
+    edit_own_via(p, b, &edits, m, t, branch);
+    edit_record_route(p, b, &edits, m, t);
+    edit_client_via(b, &edits, m, t);
     edit_max_forwards(&edits, m, t);
-    edit_content_length(pass, &edits, m, t);
+    edit_content_length(b, &edits, m, t);
     bool composed = !edits.full && sip_edits_apply(&edits, m, &w);
     *out = writer_span(&w);
     return composed;
@@ -226,49 +240,85 @@ static bool compose(struct proxy *p, const struct pass *pass, const struct sip_m
 
 /* --- sending --- */
 
-enum rule forward_failure(const struct pass *pass)
+/* Why a hop cannot be reached from here at all; RULE_OK when it can. */
+static enum rule check_hop(const struct proxy *p, const struct hop *hop)
 {
-    return pass->moved_to_stream ? RULE_SIP_CONGESTION : RULE_SIP_UNREACHABLE;
+    if (hop->transport == SIP_UDP && routing_local(&p->routing, hop) == p->routing.listen_count)
+        return RULE_SIP_UNREACHABLE; /* there is no socket of this address family */
+    return hop->transport == SIP_UDP || hop->transport == SIP_TCP ? RULE_OK : RULE_SIP_UNREACHABLE;
 }
 
-static enum rule start(struct proxy *p, struct pass *pass, const struct sip_message *m, struct texts *t)
+/* The message as it leaves. What is too long for a datagram goes to the same address by TCP (18.1.1). */
+static enum rule compose_to_size(struct proxy *p, struct branch *b, const struct sip_message *m, struct span branch,
+                                 struct texts *t, struct span *out)
 {
-    struct span branch = write_branch(p, m, t), bytes;
-    if (!compose(p, pass, m, branch, t, &bytes))
+    if (!compose(p, b, m, branch, t, out))
         return RULE_INTERNAL;
-    if (pass->hop.transport == SIP_UDP && bytes.len > PROXY_UDP_MAX) {
-        /* Too long for a datagram: to the same address by TCP (18.1.1), and never back (protocol.md 4, Sizes). */
-        pass->hop.transport = SIP_TCP;
-        pass->moved_to_stream = true;
-        if (!compose(p, pass, m, branch, t, &bytes))
+    if (b->hop.transport == SIP_UDP && out->len > PROXY_UDP_MAX && !b->moved_back) {
+        b->hop.transport = SIP_TCP;
+        b->moved_to_stream = true;
+        if (!compose(p, b, m, branch, t, out))
             return RULE_INTERNAL;
     }
-    if (pass->hop.transport == SIP_UDP && routing_local(&p->routing, &pass->hop) == p->routing.listen_count)
-        return RULE_SIP_UNREACHABLE; /* there is no socket of this address family */
-    if (pass->hop.transport != SIP_UDP && pass->hop.transport != SIP_TCP)
-        return RULE_SIP_UNREACHABLE;
+    return check_hop(p, &b->hop);
+}
+
+enum rule branch_send(struct proxy *p, struct branch *b, const struct sip_message *m)
+{
+    struct texts texts;
+    struct span bytes;
+    uint8_t random[BRANCH_RANDOM];
+    uint64_t id;
+    p->settings.random(p->settings.random_context, random, sizeof random);
+    struct span branch = write_branch(p, m, random, &texts);
+    enum rule rule = compose_to_size(p, b, m, branch, &texts, &bytes);
+    if (rule != RULE_OK)
+        return rule;
     const struct sip_client client = {
         .request = bytes,
         .branch = branch,
         .method = m->method_text,
-        .flow = hop_flow(p, &pass->hop),
-        .reliable = pass->hop.transport != SIP_UDP,
-        .user = pass,
+        .flow = hop_flow(p, &b->hop),
+        .reliable = b->hop.transport != SIP_UDP,
+        .user = b,
     };
-    return sip_client_start(p->transactions, p->now.monotonic, &client, &pass->client);
+    rule = sip_client_start(p->transactions, p->now.monotonic, &client, &id);
+    if (rule == RULE_OK)
+        b->client = id;
+    return rule;
 }
 
-void forward(struct proxy *p, struct pass *pass, const struct sip_message *m)
+/* The same for each copy of the request, and known to nobody before (16.11). */
+static void stateless_bytes(const struct proxy *p, const struct sip_message *m, uint8_t bytes[BRANCH_RANDOM])
+{
+    struct siphash h;
+    uint8_t room[16];
+    struct writer w = writer_over(room, sizeof room);
+    siphash_begin(&h, p->hash_key);
+    siphash_add_field(&h, SPAN("stateless"));
+    siphash_add_field(&h, m->via.text);
+    siphash_add_field(&h, m->call_id);
+    siphash_add_field(&h, m->to.tag);
+    siphash_add_field(&h, m->from.tag);
+    struct digest digest = siphash_end(&h);
+    writer_u64(&w, digest.half[0]);
+    writer_u64(&w, digest.half[1]);
+    memcpy(bytes, room, BRANCH_RANDOM);
+}
+
+enum rule send_stateless(struct proxy *p, struct branch *b, const struct sip_message *m)
 {
     struct texts texts;
-    enum rule rule = start(p, pass, m, &texts);
-    if (rule != RULE_OK) {
-        pass->client = 0;
-        refuse_pass(p, pass, m, rule);
-        return;
-    }
-    pass_enter(p, pass, PASS_FORWARDED);
-    if (!pass->request)
-        pass->request = packet_copy(m->bytes);
-    p->counters.forwarded++;
+    struct span bytes;
+    uint8_t hash[BRANCH_RANDOM];
+    stateless_bytes(p, m, hash);
+    enum rule rule = compose_to_size(p, b, m, write_branch(p, m, hash, &texts), &texts, &bytes);
+    struct packet *packet = rule == RULE_OK ? packet_copy(bytes) : NULL;
+    if (!packet)
+        return rule == RULE_OK ? RULE_NO_MEMORY : rule;
+    struct proxy_action send = {.kind = PROXY_SEND, .request = true, .hop = b->hop};
+    if (b->hop.transport == SIP_UDP)
+        send.flow = routing_local(&p->routing, &b->hop) + 1;
+    action_push(p, &send, packet);
+    return RULE_OK;
 }

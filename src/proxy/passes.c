@@ -34,12 +34,20 @@ struct pass *pass_new(struct proxy *p)
 static void drop_memory(struct pass *pass)
 {
     free(pass->request);
-    free(pass->contact);
     free(pass->record);
     free(pass->replay);
-    pass->request = pass->contact = pass->record = NULL;
+    best_free(&pass->best);
+    pass->request = pass->record = NULL;
     pass->replay = NULL;
     pass->replay_count = 0;
+}
+
+static bool is_named(const struct pass *pass)
+{
+    for (size_t i = 0; i < pass->branch_count; i++)
+        if (pass->branch[i].client || pass->branch[i].cancel)
+            return true;
+    return pass->server != 0;
 }
 
 void pass_settle(struct proxy *p, struct pass *pass)
@@ -47,8 +55,11 @@ void pass_settle(struct proxy *p, struct pass *pass)
     if (pass->state != PASS_DONE)
         return;
     drop_memory(pass);
-    if (pass->server || pass->client)
+    if (is_named(pass))
         return;
+    for (size_t i = 0; i < pass->branch_count; i++)
+        branch_enter(p, &pass->branch[i], BRANCH_DONE);
+    branches_free(pass);
     pass->state = PASS_FREE;
     TAILQ_INSERT_HEAD(&p->free, pass, link);
     p->open--;
@@ -57,8 +68,10 @@ void pass_settle(struct proxy *p, struct pass *pass)
 void passes_free(struct proxy *p)
 {
     for (size_t i = 0; i < p->block_count; i++) {
-        for (size_t j = 0; j < PASSES_IN_BLOCK; j++)
+        for (size_t j = 0; j < PASSES_IN_BLOCK; j++) {
             drop_memory(&p->block[i][j]);
+            branches_free(&p->block[i][j]);
+        }
         free(p->block[i]);
     }
     free(p->block);
@@ -78,6 +91,12 @@ struct pass *pass_of_job(struct proxy *p, uint64_t job, enum pass_state state)
     return pass->generation == job >> 32 && pass->state == state ? pass : NULL;
 }
 
+/* Whether it has to answer before its sender gives up, whatever its branches do. */
+static bool gathers(const struct pass *pass)
+{
+    return !pass->invite && pass->branch_count > 1;
+}
+
 static void leave(struct proxy *p, struct pass *pass)
 {
     switch (pass->state) {
@@ -94,6 +113,8 @@ static void leave(struct proxy *p, struct pass *pass)
         p->admitting_count--;
         break;
     case PASS_FORWARDED:
+        if (gathers(pass))
+            TAILQ_REMOVE(&p->gathering, pass, link);
         p->forwarded_count--;
         break;
     default:
@@ -120,6 +141,8 @@ void pass_enter(struct proxy *p, struct pass *pass, enum pass_state state)
         p->admitting_count++;
         break;
     case PASS_FORWARDED:
+        if (gathers(pass))
+            TAILQ_INSERT_TAIL(&p->gathering, pass, link);
         p->forwarded_count++;
         break;
     default:
@@ -134,7 +157,8 @@ bool pass_read(struct proxy *p, struct pass *pass, struct sip_message *m)
         return true;
     pass_enter(p, pass, PASS_DONE); /* it was read before: this cannot be */
     sip_transaction_abandon(p->transactions, pass->server);
-    sip_transaction_abandon(p->transactions, pass->client);
+    for (size_t i = 0; i < pass->branch_count; i++)
+        sip_transaction_abandon(p->transactions, pass->branch[i].client);
     pass_settle(p, pass);
     return false;
 }

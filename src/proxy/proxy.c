@@ -12,8 +12,8 @@ enum { SWEEP_INTERVAL_MS = 1000 };
 static bool make_parts(struct proxy *p)
 {
     const struct limits *limits = &p->settings.limits;
-    /* A request that is forwarded is two transactions. */
-    struct sip_transaction_settings transactions = {.count_max = (size_t)limits->transactions * 2};
+    /* A request that is forwarded is two transactions; some have more branches, or a CANCEL. */
+    struct sip_transaction_settings transactions = {.count_max = (size_t)limits->transactions * 3};
     uint8_t location_key[LOCATION_KEY_LEN];
     p->settings.random(p->settings.random_context, p->hash_key, sizeof p->hash_key);
     p->settings.random(p->settings.random_context, transactions.key, sizeof transactions.key);
@@ -32,6 +32,9 @@ struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time
     if (!p)
         return NULL;
     p->settings = *settings;
+    struct limits *limits = &p->settings.limits;
+    limits->branches = limits->branches ? limits->branches : PROXY_BRANCHES;
+    limits->ringing_seconds = limits->ringing_seconds ? limits->ringing_seconds : PROXY_RINGING_S;
     if (p->settings.vaults > CONFIG_VAULTS_MAX)
         p->settings.vaults = CONFIG_VAULTS_MAX;
     p->routing = (struct routing){settings->name,         settings->name_count, settings->listen,
@@ -41,6 +44,9 @@ struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time
     TAILQ_INIT(&p->free);
     TAILQ_INIT(&p->waiting);
     TAILQ_INIT(&p->admitting);
+    TAILQ_INIT(&p->ringing);
+    TAILQ_INIT(&p->cancelling);
+    TAILQ_INIT(&p->gathering);
     for (size_t i = 0; i < CONFIG_VAULTS_MAX; i++)
         TAILQ_INIT(&p->vault[i].list);
     STAILQ_INIT(&p->actions);
@@ -113,9 +119,27 @@ static void begin_pass(struct proxy *p, const struct proxy_source *source, const
         return;
     }
     pass->server = id;
+    pass->invite = m->method == SIP_INVITE;
     pass->source = *source;
     pass->reply = reply_hop(source, &m->via);
     sip_transaction_set_user(p->transactions, id, pass);
+    admit(p, pass, m);
+}
+
+/* An ACK that no transaction has absorbed. One of a response that was given without a transaction ends here: its To tag
+ * is ours (8.2.7). */
+static void ack_arrived(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)
+{
+    uint8_t tag[16];
+    if (span_equal(m->to.tag, own_to_tag(p, m, tag)))
+        return;
+    struct pass *pass = pass_new(p);
+    if (!pass) {
+        event_push(p, PROXY_EVENT_DROPPED, RULE_OVERLOAD, 0, m, source, 0);
+        return;
+    }
+    pass->ack = true;
+    pass->source = *source;
     admit(p, pass, m);
 }
 
@@ -123,14 +147,6 @@ static void request_arrived(struct proxy *p, const struct proxy_source *source, 
 {
     uint64_t id;
     p->counters.requests++;
-    if (m->method == SIP_ACK) {
-        event_push(p, PROXY_EVENT_DROPPED, RULE_SIP_METHOD, 0, m, source, 0);
-        return;
-    }
-    if (m->method == SIP_INVITE) { /* its machines come later; the To tag is the same for every copy */
-        refuse_stateless(p, source, m, RULE_SIP_METHOD);
-        return;
-    }
     bool reliable = source->transport != SIP_UDP;
     switch (sip_transaction_request(p->transactions, p->now.monotonic, source->flow, reliable, m, NULL, &id)) {
     case SIP_ARRIVAL_NEW:
@@ -143,8 +159,10 @@ static void request_arrived(struct proxy *p, const struct proxy_source *source, 
     case SIP_ARRIVAL_FULL:
         refuse_stateless(p, source, m, RULE_OVERLOAD);
         break;
-    default:
-        event_push(p, PROXY_EVENT_DROPPED, RULE_SIP_METHOD, 0, m, source, 0);
+    case SIP_ARRIVAL_STATELESS:
+        ack_arrived(p, source, m);
+        break;
+    default: /* an ACK that ends at its server transaction */
         break;
     }
 }
@@ -211,7 +229,7 @@ uint64_t proxy_deadline(const struct proxy *p)
     uint64_t deadline = earlier(sip_transactions_deadline(p->transactions), examine_deadline(p));
     if (location_count(p->location) > 0)
         deadline = earlier(deadline, p->sweep_at);
-    return earlier(deadline, admitting_deadline(p));
+    return earlier(earlier(deadline, branches_deadline(p)), admitting_deadline(p));
 }
 
 void proxy_tick(struct proxy *p, struct proxy_time now)
@@ -220,6 +238,7 @@ void proxy_tick(struct proxy *p, struct proxy_time now)
     sip_transactions_tick(p->transactions, now.monotonic);
     examine_tick(p);
     admitting_tick(p);
+    branches_tick(p);
     if (now.monotonic >= p->sweep_at) {
         location_sweep(p->location, now.monotonic);
         p->sweep_at = now.monotonic + SWEEP_INTERVAL_MS;
@@ -230,61 +249,54 @@ void proxy_tick(struct proxy *p, struct proxy_time now)
 
 static void send_action(const struct proxy *p, const struct sip_event *e, struct proxy_action *action)
 {
-    const struct pass *pass = e->user;
     *action = (struct proxy_action){.kind = PROXY_SEND, .bytes = e->bytes, .transaction = e->id};
     if (e->is_server) {
+        const struct pass *pass = e->user;
         action->flow = pass->source.flow;
         action->hop = pass->reply;
         return;
     }
+    const struct branch *b = e->user;
     action->request = true;
-    action->hop = pass->hop;
-    if (pass->hop.transport == SIP_UDP)
-        action->flow = routing_local(&p->routing, &pass->hop) + 1;
+    action->hop = b->hop;
+    if (b->hop.transport == SIP_UDP)
+        action->flow = routing_local(&p->routing, &b->hop) + 1;
 }
 
-/* The next hop did not answer. Nothing goes upstream (RFC 4320 4.2); the archive learns it. */
-static void unanswered(struct proxy *p, struct pass *pass)
+static void handle_server_event(struct proxy *p, struct pass *pass, const struct sip_event *e)
 {
-    if (pass->state != PASS_FORWARDED || !pass_read(p, pass, &p->message))
+    if (e->kind == SIP_EVENT_TRYING_DUE)
+        answer_trying(p, pass);
+    if (e->kind != SIP_EVENT_TERMINATED)
         return;
-    event_push(p, PROXY_EVENT_UNANSWERED, RULE_SIP_TIMEOUT, 0, &p->message, &pass->source, pass->record_id);
-    complete(p, pass, rule_status(RULE_SIP_TIMEOUT));
-    pass_enter(p, pass, PASS_DONE);
+    pass->server = 0;
+    pass_settle(p, pass);
 }
 
-static void terminated(struct proxy *p, struct pass *pass, const struct sip_event *e)
+/* A CANCEL that is not answered changes nothing. */
+static void handle_client_event(struct proxy *p, struct branch *b, const struct sip_event *e)
 {
-    if (e->is_server)
-        pass->server = 0;
-    else
-        pass->client = 0;
-    pass_settle(p, pass);
+    if (e->kind == SIP_EVENT_TIMEOUT && e->id == b->client)
+        branch_without_answer(p, b, RULE_SIP_TIMEOUT);
+    if (e->kind == SIP_EVENT_FLOW_FAILED && e->id == b->client)
+        branch_failed(p, b);
+    if (e->kind != SIP_EVENT_TERMINATED)
+        return;
+    if (e->id == b->client)
+        b->client = 0;
+    if (e->id == b->cancel)
+        b->cancel = 0;
+    pass_settle(p, b->pass);
 }
 
 static void handle_event(struct proxy *p, const struct sip_event *e)
 {
-    struct pass *pass = e->user;
-    if (!pass)
+    if (!e->user)
         return; /* a server transaction that was abandoned at once */
-    switch (e->kind) {
-    case SIP_EVENT_TRYING_DUE:
-        answer_trying(p, pass);
-        break;
-    case SIP_EVENT_TIMEOUT:
-        if (!e->is_server)
-            unanswered(p, pass);
-        break;
-    case SIP_EVENT_FLOW_FAILED:
-        if (pass->state == PASS_FORWARDED)
-            refuse_later(p, pass, forward_failure(pass));
-        break;
-    case SIP_EVENT_TERMINATED:
-        terminated(p, pass, e);
-        break;
-    case SIP_EVENT_SEND:
-        break;
-    }
+    if (e->is_server)
+        handle_server_event(p, e->user, e);
+    else
+        handle_client_event(p, e->user, e);
 }
 
 bool proxy_next(struct proxy *p, struct proxy_action *action)

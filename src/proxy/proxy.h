@@ -12,9 +12,13 @@
  * forwarded only after its archive record is durable, and never because something that should have looked at it failed.
  *
  * What it does today, and what not:
- * - Requests other than INVITE and ACK are forwarded statefully (RFC 3261 16), to one target. INVITE is answered 501
- *   without a transaction; ACK is dropped and counted; CANCEL is 481, since no INVITE is ever open here. The dialog's
- *   other requests (BYE, INFO, ...) are forwarded like MESSAGE. No Record-Route is added: MESSAGE makes no dialog.
+ * - Requests are forwarded statefully (RFC 3261 16, RFC 6026), to one target or to all contacts of a user: those of equal
+ *   q at once, the next q when all of them have failed. A redirection (3xx) is passed on, not followed. INVITE gets 100
+ *   at once, all its other provisional responses and each 2xx are passed on; CANCEL is answered here and ends the
+ *   branches, and is 481 when no such INVITE is open, since none is ever forwarded without state (departure from 16.10).
+ * - The ACK of a 2xx is forwarded without state (16.11); it is examined like its INVITE, and never answered.
+ * - INVITE, SUBSCRIBE, REFER and NOTIFY get a Record-Route where their route says so. Requests of a dialog go to the
+ *   address in their Request-URI when they show by their Route that the dialog was made through this proxy.
  * - Responses are forwarded untouched but for their Via, Content-Length where a stream needs it, and 503, which becomes
  *   500 (16.7 step 6). Their bodies are not examined: the 2xx of a MESSAGE has none (RFC 3428 7).
  * - A final response to a request other than INVITE that comes after the transaction has ended is dropped, and no 408
@@ -39,6 +43,10 @@ enum {
     PROXY_WAIT_MAX_MS = 5000,     /* how long a message waits for a vault; then 503 */
     PROXY_EXAMINE_MAX_MS = 15000, /* how long a vault or the store may take; then 500 */
     PROXY_RETRY_AFTER_S = 5,      /* Retry-After of a 503 */
+    PROXY_GATHER_MAX_MS = 30000,  /* how long the branches of a forked request other than INVITE may take: its sender
+                                     waits for 64*T1, which is 32 s, and not for a 408 (RFC 4320 4.2) */
+    PROXY_BRANCHES = 10,          /* limits.branches, where it is 0 */
+    PROXY_RINGING_S = 200,        /* limits.ringing_seconds, where it is 0 */
     PROXY_CALL_ID_MAX = 128,      /* bytes of a Call-ID in an event; a longer one is cut */
     PROXY_METHOD_MAX = 16,
     PROXY_COMPLETIONS_MAX = 4096, /* final responses remembered while the store is away */

@@ -1,4 +1,4 @@
-/* Responses: the proxy's own, and those of the next hop on their way back (RFC 3261 16.7). */
+/* The proxy's own responses. */
 #include <stdlib.h>
 
 #include "proxy/address.h"
@@ -22,7 +22,7 @@ struct hop reply_hop(const struct proxy_source *source, const struct sip_via *vi
 
 /* The same for every copy of a request, so that a stateless answer is the same too (8.2.7), and known to nobody before.
  */
-static struct span own_to_tag(const struct proxy *p, const struct sip_message *m, uint8_t room[16])
+struct span own_to_tag(const struct proxy *p, const struct sip_message *m, uint8_t room[16])
 {
     struct siphash h;
     uint8_t number[8];
@@ -100,10 +100,10 @@ static void respond(struct proxy *p, struct pass *pass, const struct sip_message
 
 void answer_pass(struct proxy *p, struct pass *pass, const struct sip_message *m, const struct answer *answer)
 {
-    bool refused = answer->rule != RULE_OK;
+    enum proxy_event_kind event = answer->rule != RULE_OK ? PROXY_EVENT_REFUSED : PROXY_EVENT_SERVED;
     respond(p, pass, m, answer);
-    event_push(p, refused ? PROXY_EVENT_REFUSED : PROXY_EVENT_SERVED, answer->rule, answer->status, m, &pass->source,
-               pass->record_id);
+    event_push(p, pass->ack ? PROXY_EVENT_DROPPED : event, answer->rule, pass->ack ? 0 : answer->status, m,
+               &pass->source, pass->record_id);
     complete(p, pass, answer->status);
     pass_enter(p, pass, PASS_DONE);
     pass_settle(p, pass);
@@ -126,125 +126,14 @@ void refuse_later(struct proxy *p, struct pass *pass, enum rule rule)
         refuse_pass(p, pass, &p->message, rule);
 }
 
-void answer_trying(struct proxy *p, struct pass *pass)
+void answer_trying_now(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
     const struct answer answer = {.status = 100};
+    respond(p, pass, m, &answer);
+}
+
+void answer_trying(struct proxy *p, struct pass *pass)
+{
     if (pass->state != PASS_DONE && pass_read(p, pass, &p->message))
-        respond(p, pass, &p->message, &answer);
-}
-
-/* --- those of the next hop --- */
-
-/* The Via values of a response; false when one cannot be read. `first` is the header that holds the topmost, and
- * `after` what follows it there: from the comma on, or empty. */
-static bool count_vias(const struct sip_message *m, size_t *count, const struct sip_header **first, struct span *after)
-{
-    *count = 0;
-    *first = NULL;
-    for (const struct sip_header *h = sip_header_next(m, SIP_H_VIA, NULL); h; h = sip_header_next(m, SIP_H_VIA, h)) {
-        struct cursor values = cursor_over(h->value);
-        do {
-            struct sip_via via;
-            if (sip_via_take(&values, &via) != RULE_OK)
-                return false;
-            if (++*count == 1) {
-                *first = h;
-                *after = cursor_rest(&values);
-            }
-        } while (cursor_accept(&values, ','));
-    }
-    return *first != NULL;
-}
-
-/* Takes the topmost Via away: its header line, or the value alone where others stand on the same line. */
-static void remove_topmost_via(struct sip_edits *e, const struct sip_message *m, const struct sip_header *first,
-                               struct span after)
-{
-    if (after.len == 0) {
-        sip_edit_replace(e, m, first->line, (struct span){0});
-        return;
-    }
-    struct span rest = span_trim(span_part(after, 1, after.len));
-    sip_edit_replace(e, m, span_of(first->value.at, (size_t)(rest.at - first->value.at)), (struct span){0});
-}
-
-/* 503 is about the hop between the next one and us: upstream it is a 500 (16.7 step 6). */
-static int status_upstream(const struct sip_message *m)
-{
-    return m->status == 503 ? 500 : m->status;
-}
-
-static void edit_status(struct sip_edits *e, const struct sip_message *m)
-{
-    struct span line = span_part(m->head, 0, span_find_span(m->head, SPAN("\r\n")));
-    if (m->status == 503)
-        sip_edit_replace(e, m, line, SPAN("SIP/2.0 500 Server Internal Error"));
-}
-
-static bool write_forwarded(const struct pass *pass, const struct sip_message *m, struct writer *w)
-{
-    size_t vias;
-    const struct sip_header *first;
-    struct span after;
-    struct sip_edits edits = {.count = 0};
-    uint8_t length[40];
-    struct writer length_writer = writer_over(length, sizeof length);
-    if (!count_vias(m, &vias, &first, &after))
-        return false;
-    edit_status(&edits, m);
-    remove_topmost_via(&edits, m, first, after);
-    if (pass->source.transport != SIP_UDP && sip_header_count(m, SIP_H_CONTENT_LENGTH) == 0) {
-        writer_text(&length_writer, "Content-Length: ");
-        writer_decimal(&length_writer, m->body.len);
-        writer_text(&length_writer, "\r\n");
-        struct span end = span_part(m->head, m->head.len - 2, 2);
-        sip_edit_insert(&edits, m, end, writer_span(&length_writer));
-    }
-    return sip_edits_apply(&edits, m, w);
-}
-
-static void forward_response(struct proxy *p, struct pass *pass, const struct sip_message *m)
-{
-    struct writer w = writer_over(p->scratch, p->scratch_len);
-    int status = status_upstream(m);
-    if (!write_forwarded(pass, m, &w)) {
-        refuse_later(p, pass, RULE_INTERNAL);
-        return;
-    }
-    enum sip_respond sent =
-        sip_server_respond(p->transactions, p->now.monotonic, pass->server, status, writer_span(&w));
-    if (sent == SIP_RESPOND_SENT)
-        event_push(p, PROXY_EVENT_ANSWERED, RULE_OK, status, m, &pass->source, pass->record_id);
-    else
-        event_push(p, PROXY_EVENT_DROPPED, RULE_SIP_STRAY, m->status, m, &pass->source, pass->record_id);
-    complete(p, pass, m->status);
-    pass_enter(p, pass, PASS_DONE);
-    pass_settle(p, pass);
-}
-
-void response_arrived(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)
-{
-    size_t vias;
-    const struct sip_header *first;
-    struct span after;
-    uint64_t id;
-    void *user = NULL;
-    p->counters.responses++;
-    /* Nobody is behind a response whose only Via is ours: all that this proxy sends on came from someone. */
-    if (!via_is_ours(p, &m->via) || !count_vias(m, &vias, &first, &after) || vias < 2) {
-        event_push(p, PROXY_EVENT_DROPPED, RULE_SIP_STRAY, m->status, m, source, 0);
-        return;
-    }
-    enum sip_arrival arrival = sip_transaction_response(p->transactions, p->now.monotonic, m, &id, &user);
-    if (arrival == SIP_ARRIVAL_RETRANSMISSION) {
-        p->counters.retransmissions++;
-        return;
-    }
-    if (arrival != SIP_ARRIVAL_RESPONSE) {
-        event_push(p, PROXY_EVENT_DROPPED, RULE_SIP_STRAY, m->status, m, source, 0);
-        return;
-    }
-    struct pass *pass = user;
-    if (pass->state == PASS_FORWARDED && m->status >= 200)
-        forward_response(p, pass, m);
+        answer_trying_now(p, pass, &p->message);
 }

@@ -84,6 +84,8 @@ static enum rule take_route(const struct routing *r, struct cursor *values, stru
         return RULE_SIP_URI;
     *done = !routing_is_self(r, &uri);
     if (!*done) {
+        if (set->own == 0)
+            sip_uri_param(&uri, "dialog", &set->dialog);
         set->own++;
         return RULE_OK;
     }
@@ -116,8 +118,20 @@ static enum rule to_domain(const struct route *route, struct target *target)
     if (!route || !route->has_next)
         return RULE_SIP_ROUTE;
     target->kind = TARGET_HOP;
-    target->hop = route->next;
+    target->count = 1;
+    target->to[0].hop = route->next;
     return RULE_OK;
+}
+
+/* An address that the sender wrote. */
+static bool to_address(const struct sip_uri *uri, struct target *target)
+{
+    if (!hop_of_uri(uri, &target->to[0].hop))
+        return false;
+    target->kind = TARGET_HOP;
+    target->count = 1;
+    target->chosen_by_sender = true;
+    return true;
 }
 
 static enum rule to_next_route(const struct routing *r, const struct route_set *set, struct target *target)
@@ -125,26 +139,25 @@ static enum rule to_next_route(const struct routing *r, const struct route_set *
     struct sip_uri uri;
     if (sip_uri_parse(set->next.uri, &uri) != RULE_OK)
         return RULE_SIP_URI;
-    target->kind = TARGET_HOP;
-    target->chosen_by_sender = hop_of_uri(&uri, &target->hop);
-    if (target->chosen_by_sender)
+    if (to_address(&uri, target))
         return RULE_OK;
     return uri.scheme == SIP_SCHEME_SIP ? to_domain(routing_find(r, uri.host), target) : RULE_SIP_ROUTE;
 }
 
-/* One target for now: the best contact (16.5). Forking comes with the INVITE machines. */
+/* All that the user has registered (16.5). */
 static enum rule to_user(struct location *location, const struct route *route, struct span uri, uint64_t now,
                          struct target *target)
 {
     uint8_t aor[LOCATION_URI_MAX];
     struct writer w = writer_over(aor, sizeof aor);
-    struct contact best;
-    if (sip_write_aor_key(&w, uri) && location_find(location, writer_span(&w), now, &best, 1) == 1) {
-        target->kind = TARGET_HOP;
-        target->hop = best.hop;
-        target->contact = best.uri;
+    struct contact contact[LOCATION_USER_CONTACTS_MAX];
+    if (sip_write_aor_key(&w, uri))
+        target->count = location_find(location, writer_span(&w), now, contact, LOCATION_USER_CONTACTS_MAX);
+    for (size_t i = 0; i < target->count; i++)
+        target->to[i] = (struct target_hop){contact[i].hop, contact[i].uri, contact[i].q};
+    target->kind = TARGET_HOP;
+    if (target->count > 0)
         return RULE_OK;
-    }
     return route->has_next ? to_domain(route, target) : RULE_SIP_NOT_REGISTERED;
 }
 
@@ -173,6 +186,8 @@ enum rule routing_target(const struct routing *r, struct location *location, con
     }
     if (route && route->registrar)
         return to_user(location, route, m->request_uri, now, target);
+    if (!self && set->own > 0 && to_address(&uri, target))
+        return RULE_OK; /* in a dialog: the remote target (12.2.1.1) */
     return self ? RULE_SIP_ROUTE : to_domain(route, target);
 }
 

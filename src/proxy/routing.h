@@ -23,22 +23,31 @@ struct route_set {
     size_t own;              /* leading values that name this proxy: to be taken out (16.4) */
     bool has_next;           /* a value is left */
     struct sip_address next; /* the topmost that is left */
+    struct span dialog;      /* what the topmost own value says of the dialog (record_route.c); empty: nothing */
     bool loose;              /* it has the lr parameter (16.12); else its element is a strict router (16.6 step 6) */
 };
 
 enum target_kind {
-    TARGET_HOP,       /* forward to `hop` */
+    TARGET_HOP,       /* forward to each of `to` */
     TARGET_SELF,      /* the request is for the proxy itself */
     TARGET_REGISTRAR, /* a REGISTER for `route`, an own domain */
 };
 
+/* One of the target set (16.5). */
+struct target_hop {
+    struct hop hop;
+    struct span contact; /* takes the place of the Request-URI; empty: it stays. Lives as long as the location service
+                            is not changed */
+    unsigned q;          /* targets of equal q are tried at once, the highest first */
+};
+
 struct target {
     enum target_kind kind;
-    struct hop hop;
-    struct span contact; /* TARGET_HOP: takes the place of the Request-URI; empty: it stays. Lives as long as the
-                            location service is not changed */
+    struct target_hop to[LOCATION_USER_CONTACTS_MAX]; /* TARGET_HOP; the best first */
+    size_t count;
     const struct route *route;
-    bool chosen_by_sender; /* `hop` is an address that the sender wrote into a Route header */
+    bool chosen_by_sender; /* the one target is an address that the sender wrote: into a Route header, or into the
+                              Request-URI of a request that came by our own Route */
 };
 
 /* Whether a URI's host and port are this server's: one of its names (with a port: one it listens on), or an address on

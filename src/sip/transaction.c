@@ -98,18 +98,28 @@ static bool note_merged(struct sip_transactions *t, struct transaction *tx, cons
     return false;
 }
 
+/* The ACK of a final response other than 2xx has the branch of its INVITE (RFC 3261 17.1.1.3). */
+static enum sip_arrival acknowledge(struct sip_transactions *t, const struct sip_message *ack)
+{
+    struct transaction *tx = table_find(t, TABLE_MATCH, match_server(t, ack, SPAN("INVITE")));
+    return tx ? invite_server_ack(t, tx) : SIP_ARRIVAL_STATELESS;
+}
+
 enum sip_arrival sip_transaction_request(struct sip_transactions *t, uint64_t now, uint64_t flow, bool reliable,
                                          const struct sip_message *request, void *user, uint64_t *id)
 {
     advance(t, now);
     *id = 0;
-    if (request->method == SIP_INVITE || request->method == SIP_ACK)
-        return SIP_ARRIVAL_STATELESS;
+    if (request->method == SIP_ACK)
+        return acknowledge(t, request);
     struct digest digest = match_server(t, request, request->method_text);
     struct transaction *tx = table_find(t, TABLE_MATCH, digest);
     if (tx) {
         *id = transaction_id(tx);
-        server_retransmission(t, tx);
+        if (tx->machine == MACHINE_INVITE_SERVER)
+            invite_server_retransmission(t, tx);
+        else
+            server_retransmission(t, tx);
         return SIP_ARRIVAL_RETRANSMISSION;
     }
     tx = transaction_acquire(t);
@@ -119,7 +129,10 @@ enum sip_arrival sip_transaction_request(struct sip_transactions *t, uint64_t no
     tx->reliable = reliable;
     tx->user = user;
     table_insert(t, TABLE_MATCH, tx, digest);
-    server_start(t, tx);
+    if (request->method == SIP_INVITE)
+        invite_server_start(t, tx);
+    else
+        server_start(t, tx);
     *id = transaction_id(tx);
     return note_merged(t, tx, request) ? SIP_ARRIVAL_MERGED : SIP_ARRIVAL_NEW;
 }
@@ -137,7 +150,10 @@ enum sip_arrival sip_transaction_response(struct sip_transactions *t, uint64_t n
         return SIP_ARRIVAL_STRAY;
     *id = transaction_id(tx);
     *user = tx->user;
-    client_response(t, tx, response->status, &arrival);
+    if (tx->machine == MACHINE_INVITE_CLIENT)
+        invite_client_response(t, tx, response, &arrival);
+    else
+        client_response(t, tx, response->status, &arrival);
     return arrival;
 }
 
@@ -152,7 +168,7 @@ static struct transaction *alive(struct sip_transactions *t, uint64_t id)
 static struct transaction *alive_server(struct sip_transactions *t, uint64_t id)
 {
     struct transaction *tx = alive(t, id);
-    return tx && tx->machine == MACHINE_SERVER ? tx : NULL;
+    return tx && transaction_is_server(tx) ? tx : NULL;
 }
 
 enum sip_respond sip_server_respond(struct sip_transactions *t, uint64_t now, uint64_t id, int status,
@@ -160,7 +176,10 @@ enum sip_respond sip_server_respond(struct sip_transactions *t, uint64_t now, ui
 {
     advance(t, now);
     struct transaction *tx = alive_server(t, id);
-    return tx ? server_response(t, tx, status, response) : SIP_RESPOND_GONE;
+    if (!tx)
+        return SIP_RESPOND_GONE;
+    return tx->machine == MACHINE_INVITE_SERVER ? invite_server_response(t, tx, status, response)
+                                                : server_response(t, tx, status, response);
 }
 
 bool sip_server_move(struct sip_transactions *t, uint64_t id, uint64_t flow, bool reliable)
@@ -181,11 +200,19 @@ bool sip_server_cancelled_by(struct sip_transactions *t, const struct sip_messag
     return tx != NULL;
 }
 
+static void failed(struct sip_transactions *t, struct transaction *tx)
+{
+    if (tx->machine == MACHINE_INVITE_CLIENT)
+        invite_client_failed(t, tx);
+    else
+        client_failed(t, tx);
+}
+
 void sip_transaction_send_failed(struct sip_transactions *t, uint64_t id)
 {
     struct transaction *tx = alive(t, id);
-    if (tx && tx->machine == MACHINE_CLIENT)
-        client_failed(t, tx);
+    if (tx && !transaction_is_server(tx))
+        failed(t, tx);
 }
 
 void sip_transactions_flow_failed(struct sip_transactions *t, uint64_t flow)
@@ -195,7 +222,7 @@ void sip_transactions_flow_failed(struct sip_transactions *t, uint64_t flow)
         struct transaction *tx = transaction_at(t, slot);
         next = tx->flow_after;
         if (tx->flow == flow)
-            client_failed(t, tx);
+            failed(t, tx);
     }
 }
 
@@ -218,17 +245,31 @@ bool sip_transaction_set_user(struct sip_transactions *t, uint64_t id, void *use
 
 /* --- time and events --- */
 
+static void fire(struct sip_transactions *t, struct transaction *tx, enum transaction_timer which)
+{
+    switch (tx->machine) {
+    case MACHINE_CLIENT:
+        client_timer(t, tx, which);
+        break;
+    case MACHINE_SERVER:
+        server_timer(t, tx, which);
+        break;
+    case MACHINE_INVITE_CLIENT:
+        invite_client_timer(t, tx, which);
+        break;
+    case MACHINE_INVITE_SERVER:
+        invite_server_timer(t, tx, which);
+        break;
+    }
+}
+
 void sip_transactions_tick(struct sip_transactions *t, uint64_t now)
 {
     enum transaction_timer which;
     struct transaction *tx;
     advance(t, now);
-    while ((tx = timer_take_due(t, &which)) != NULL) {
-        if (tx->machine == MACHINE_CLIENT)
-            client_timer(t, tx, which);
-        else
-            server_timer(t, tx, which);
-    }
+    while ((tx = timer_take_due(t, &which)) != NULL)
+        fire(t, tx, which);
 }
 
 void transaction_event(struct sip_transactions *t, struct transaction *tx, enum sip_event_kind kind)
@@ -264,7 +305,8 @@ static void leave_events(struct sip_transactions *t, struct transaction *tx)
     tx->has_events = false;
 }
 
-/* A request that went out over a reliable transport is never sent again. */
+/* A request that went out over a reliable transport is never sent again. An INVITE is kept, since its ACK or CANCEL is
+ * made of it; so is a 2xx to it no longer than it takes to send it. */
 static void forget_spent(struct sip_transactions *t)
 {
     struct transaction *tx = transaction_of(t, t->spent);
@@ -279,7 +321,7 @@ static void fill(struct sip_transactions *t, struct transaction *tx, struct sip_
         .kind = event->kind,
         .id = transaction_id(tx),
         .user = tx->user,
-        .is_server = tx->machine == MACHINE_SERVER,
+        .is_server = transaction_is_server(tx),
         .flow = tx->flow,
         .reliable = tx->reliable,
     };
@@ -288,7 +330,8 @@ static void fill(struct sip_transactions *t, struct transaction *tx, struct sip_
     event->bytes = span_of(tx->bytes, tx->len);
     event->again = tx->sent;
     tx->sent = true;
-    if (tx->reliable && tx->machine == MACHINE_CLIENT)
+    if ((tx->reliable && tx->machine == MACHINE_CLIENT) ||
+        (tx->state == STATE_ACCEPTED && tx->machine == MACHINE_INVITE_SERVER))
         t->spent = transaction_id(tx);
 }
 

@@ -1,22 +1,30 @@
 /* What the transaction machines stand on: slots, timers, tables and events. Each costs the same however many
  * transactions there are.
  *
- * A machine is a file (transaction_client.c, transaction_server.c) that knows its states; transaction.c decides which
- * machine is meant. */
+ * A machine is a file (transaction_client.c, transaction_server.c, and the same for INVITE) that knows its states;
+ * transaction.c decides which machine is meant. */
 #ifndef SIPSEAL_SIP_TRANSACTION_PRIVATE_H
 #define SIPSEAL_SIP_TRANSACTION_PRIVATE_H
 
 #include "siphash.h"
 #include "sipseal/sip_transaction.h"
 
-enum { SLOTS_PER_CHUNK = 256, RETRY_STEPS = 8, TIMER_QUEUES_MAX = 16, NO_SLOT = 0 };
+enum { SLOTS_PER_CHUNK = 256, RETRY_STEPS = 8, INVITE_STEPS = 7, TIMER_QUEUES_MAX = 24, NO_SLOT = 0 };
 
-enum transaction_machine { MACHINE_CLIENT, MACHINE_SERVER };
+enum transaction_machine { MACHINE_CLIENT, MACHINE_SERVER, MACHINE_INVITE_CLIENT, MACHINE_INVITE_SERVER };
 
-/* The names of RFC 3261 figures 6 and 8. */
-enum transaction_state { STATE_TRYING, STATE_PROCEEDING, STATE_COMPLETED, STATE_TERMINATED };
+/* The names of RFC 3261 figures 6 and 8, and RFC 6026 figures 5 and 7; an INVITE client's "Calling" is STATE_TRYING. */
+enum transaction_state {
+    STATE_TRYING,
+    STATE_PROCEEDING,
+    STATE_COMPLETED,
+    STATE_CONFIRMED, /* INVITE server: the ACK is here */
+    STATE_ACCEPTED,  /* INVITE: a 2xx came or went */
+    STATE_TERMINATED,
+};
 
-/* A transaction has two timers: one that repeats (E) or reminds (RFC 4320), and one that ends its state (F, K, J). */
+/* A transaction has two timers: one that repeats (A, E, G) or reminds (RFC 4320; 100 to an INVITE), and one that ends
+ * its state (B, D, F, H to M). */
 enum transaction_timer { TIMER_AGAIN, TIMER_END, TIMERS };
 
 struct timer {
@@ -73,8 +81,9 @@ struct sip_transactions {
     uint64_t spent; /* a client transaction over a reliable transport whose request has been sent */
     struct timer_queue queue[TIMER_QUEUES_MAX];
     uint8_t queues;
-    uint8_t retry_queue[RETRY_STEPS]; /* T1, 2*T1, ... capped at T2 */
-    uint8_t trying_queue, t4_queue, t1_64_queue;
+    uint8_t retry_queue[RETRY_STEPS];   /* T1, 2*T1, ... capped at T2 */
+    uint8_t invite_queue[INVITE_STEPS]; /* T1, 2*T1, ... without a cap */
+    uint8_t trying_queue, invite_trying_queue, t4_queue, t1_64_queue, d_queue;
     size_t fail_after; /* for tests: this many more allocations succeed */
 };
 
@@ -118,13 +127,36 @@ void transaction_terminate(struct sip_transactions *t, struct transaction *tx);
 
 /* --- machines --- */
 
+static inline bool transaction_is_server(const struct transaction *tx)
+{
+    return tx->machine == MACHINE_SERVER || tx->machine == MACHINE_INVITE_SERVER;
+}
+
 void client_response(struct sip_transactions *t, struct transaction *tx, int status, enum sip_arrival *arrival);
 void client_timer(struct sip_transactions *t, struct transaction *tx, enum transaction_timer which);
 void client_failed(struct sip_transactions *t, struct transaction *tx);
+/* Ends a client transaction that has no final response, for `why`; what waits to be sent is not sent any more. */
+void client_give_up(struct sip_transactions *t, struct transaction *tx, enum sip_event_kind why);
+void invite_client_start(struct sip_transactions *t, struct transaction *tx);
+void invite_client_response(struct sip_transactions *t, struct transaction *tx, const struct sip_message *response,
+                            enum sip_arrival *arrival);
+void invite_client_timer(struct sip_transactions *t, struct transaction *tx, enum transaction_timer which);
+void invite_client_failed(struct sip_transactions *t, struct transaction *tx);
 void server_start(struct sip_transactions *t, struct transaction *tx);
 void server_retransmission(struct sip_transactions *t, struct transaction *tx);
 enum sip_respond server_response(struct sip_transactions *t, struct transaction *tx, int status, struct span response);
 void server_timer(struct sip_transactions *t, struct transaction *tx, enum transaction_timer which);
+void invite_server_start(struct sip_transactions *t, struct transaction *tx);
+void invite_server_retransmission(struct sip_transactions *t, struct transaction *tx);
+enum sip_arrival invite_server_ack(struct sip_transactions *t, struct transaction *tx);
+enum sip_respond invite_server_response(struct sip_transactions *t, struct transaction *tx, int status,
+                                        struct span response);
+void invite_server_timer(struct sip_transactions *t, struct transaction *tx, enum transaction_timer which);
+
+/* transaction_hop.c: a request that is made of an INVITE that was sent, for the next hop alone: its ACK of a final
+ * response other than 2xx (RFC 3261 17.1.1.3), its CANCEL (9.1). `to` is the value of To. The bytes are malloc'ed; empty
+ * when there is no memory or the INVITE cannot be read. */
+struct span hop_request(struct span invite, const char *method, struct span to);
 
 /* The digest of what identifies a client transaction (RFC 3261 17.1.3). */
 struct digest match_client(const struct sip_transactions *t, struct span branch, struct span method);

@@ -14,8 +14,7 @@ static enum rule check_client(const struct sip_client *client)
     struct span cookie = SPAN(SIP_MAGIC_COOKIE);
     if (client->branch.len <= cookie.len || !span_starts(client->branch, cookie) || client->method.len == 0)
         return RULE_INTERNAL;
-    enum sip_method method = sip_method_of(client->method);
-    return method == SIP_INVITE || method == SIP_ACK ? RULE_SIP_METHOD : RULE_OK;
+    return sip_method_of(client->method) == SIP_ACK ? RULE_SIP_METHOD : RULE_OK;
 }
 
 enum rule sip_client_start(struct sip_transactions *t, uint64_t now, const struct sip_client *client, uint64_t *id)
@@ -35,15 +34,19 @@ enum rule sip_client_start(struct sip_transactions *t, uint64_t now, const struc
         transaction_release(t, tx);
         return RULE_NO_MEMORY;
     }
-    tx->machine = MACHINE_CLIENT;
+    bool invite = sip_method_of(client->method) == SIP_INVITE;
+    tx->machine = invite ? MACHINE_INVITE_CLIENT : MACHINE_CLIENT;
     tx->state = STATE_TRYING;
     tx->flow = client->flow;
     tx->reliable = client->reliable;
     tx->user = client->user;
     table_insert(t, TABLE_MATCH, tx, digest);
     flow_join(t, tx);
-    timer_start(t, tx, TIMER_END, t->t1_64_queue); /* timer F */
-    start_timer_e(t, tx);
+    timer_start(t, tx, TIMER_END, t->t1_64_queue); /* timer B, timer F */
+    if (invite)
+        invite_client_start(t, tx);
+    else
+        start_timer_e(t, tx);
     transaction_event(t, tx, SIP_EVENT_SEND);
     *id = transaction_id(tx);
     return RULE_OK;
@@ -77,8 +80,7 @@ void client_response(struct sip_transactions *t, struct transaction *tx, int sta
         tx->state = STATE_PROCEEDING;
 }
 
-/* Without a final response; what waits to be sent is not sent any more. */
-static void give_up(struct sip_transactions *t, struct transaction *tx, enum sip_event_kind why)
+void client_give_up(struct sip_transactions *t, struct transaction *tx, enum sip_event_kind why)
 {
     tx->events &= (uint8_t)~(1u << SIP_EVENT_SEND);
     transaction_event(t, tx, why);
@@ -94,12 +96,12 @@ void client_timer(struct sip_transactions *t, struct transaction *tx, enum trans
     } else if (tx->state == STATE_COMPLETED) {
         transaction_terminate(t, tx); /* timer K */
     } else {
-        give_up(t, tx, SIP_EVENT_TIMEOUT); /* timer F */
+        client_give_up(t, tx, SIP_EVENT_TIMEOUT); /* timer F */
     }
 }
 
 void client_failed(struct sip_transactions *t, struct transaction *tx)
 {
     if (tx->state != STATE_COMPLETED)
-        give_up(t, tx, SIP_EVENT_FLOW_FAILED);
+        client_give_up(t, tx, SIP_EVENT_FLOW_FAILED);
 }

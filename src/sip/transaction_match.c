@@ -52,13 +52,14 @@ static struct digest match_branch(const struct sip_transactions *t, const struct
     return siphash_end(&h);
 }
 
-/* A client of RFC 2543: Request-URI, tags, Call-ID, CSeq and the whole topmost Via. */
+/* A client of RFC 2543: Request-URI, tags, Call-ID, CSeq and the whole topmost Via. The To tag is left out for INVITE,
+ * since its ACK has that of the response; what else is here names the request well enough. */
 static struct digest match_2543(const struct sip_transactions *t, const struct sip_message *m, struct span method)
 {
     struct siphash h;
     begin(t, &h, MATCH_SERVER_2543);
     siphash_add_field(&h, m->request_uri);
-    siphash_add_field(&h, m->to.tag);
+    siphash_add_field(&h, sip_method_of(method) == SIP_INVITE ? (struct span){0} : m->to.tag);
     siphash_add_field(&h, m->from.tag);
     siphash_add_field(&h, m->call_id);
     add_number(&h, m->cseq);

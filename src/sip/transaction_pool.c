@@ -83,6 +83,8 @@ bool transaction_keep(struct sip_transactions *t, struct transaction *tx, struct
     tx->len = (uint32_t)bytes.len;
     tx->sent = false;
     t->bytes += bytes.len;
+    if (t->spent == transaction_id(tx))
+        t->spent = 0; /* what was sent is gone already */
     return true;
 }
 

@@ -32,17 +32,21 @@ static uint32_t time_to_t2(uint32_t t1, uint32_t t2)
     return at;
 }
 
-/* At most 1 + RETRY_STEPS + 3 queues, which is within TIMER_QUEUES_MAX. Those that end a transaction come first, so
- * that nothing is sent again at the moment at which it ends. */
+/* At most 1 + RETRY_STEPS + INVITE_STEPS + 5 queues, which is within TIMER_QUEUES_MAX. Those that end a transaction
+ * come first, so that nothing is sent again at the moment at which it ends. */
 void timers_set_up(struct sip_transactions *t)
 {
     const struct sip_transaction_settings *s = &t->settings;
     t->queues = 1;
     t->t1_64_queue = queue_for(t, 64 * s->t1);
+    t->d_queue = queue_for(t, 64 * s->t1 > SIP_TIMER_D_MIN_MS ? 64 * s->t1 : SIP_TIMER_D_MIN_MS);
     t->t4_queue = queue_for(t, s->t4);
     t->trying_queue = queue_for(t, time_to_t2(s->t1, s->t2));
+    t->invite_trying_queue = queue_for(t, SIP_TRYING_MS);
     for (uint32_t i = 0; i < RETRY_STEPS; i++)
         t->retry_queue[i] = queue_for(t, s->t1 << i < s->t2 ? s->t1 << i : s->t2);
+    for (uint32_t i = 0; i < INVITE_STEPS; i++)
+        t->invite_queue[i] = queue_for(t, s->t1 << i);
 }
 
 void timer_start(struct sip_transactions *t, struct transaction *tx, enum transaction_timer which, uint8_t queue)

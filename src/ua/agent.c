@@ -132,12 +132,6 @@ static void receive_request(struct agent *a, const struct agent_input *input)
         decide(a, input, arrival == SIP_ARRIVAL_MERGED);
         respond(a, input, id);
         break;
-    case SIP_ARRIVAL_STATELESS:
-        if (a->message.method == SIP_ACK)
-            break;
-        decide(a, input, false);
-        respond_stateless(a, input);
-        break;
     case SIP_ARRIVAL_FULL:
         incoming_refuse(RULE_OVERLOAD, &a->incoming);
         respond_stateless(a, input);

@@ -76,16 +76,17 @@ static bool add_listen(struct flow *f, struct station *s)
     return hop_read(f, f->statement.word[1], f->statement.word[2], &s->listen[s->listen_count++]);
 }
 
-/* route DOMAIN [registrar] [allow=BLOCK,...] [next=udp:ADDRESS] */
+/* route DOMAIN [registrar] [no-record-route] [allow=BLOCK,...] [next=udp:ADDRESS] */
 static bool add_route(struct flow *f, struct station *s)
 {
     struct span block[CONFIG_ALLOW_MAX];
     const char *next = statement_option(&f->statement, "next");
     if (f->statement.count < 3 || s->route_count == sizeof s->route / sizeof *s->route)
-        return flow_fail(f, "route DOMAIN [registrar] [allow=BLOCK,...] [next=udp:ADDRESS]");
+        return flow_fail(f, "route DOMAIN [registrar] [no-record-route] [allow=BLOCK,...] [next=udp:ADDRESS]");
     struct route *r = &s->route[s->route_count++];
     r->domain = keep_text(f, f->statement.word[1]);
     r->registrar = statement_flag(&f->statement, "registrar");
+    r->record_route = !statement_flag(&f->statement, "no-record-route");
     if (r->registrar)
         s->policy.domain[s->policy.domain_count++] = r->domain;
     size_t blocks = keep_list(f, statement_option(&f->statement, "allow"), block, CONFIG_ALLOW_MAX);
@@ -134,7 +135,8 @@ static bool set_limit(struct flow *f, struct station *s)
         uint32_t *limit;
     } limits[] = {{"message_bytes", &l->message_bytes}, {"transactions", &l->transactions},
                   {"jobs_per_vault", &l->jobs_per_vault}, {"store_jobs", &l->store_jobs},
-                  {"bindings", &l->bindings}, {"bindings_per_user", &l->bindings_per_user}};
+                  {"bindings", &l->bindings}, {"bindings_per_user", &l->bindings_per_user},
+                  {"branches", &l->branches}, {"ringing_seconds", &l->ringing_seconds}};
     for (size_t i = 0; f->statement.count == 3 && i < sizeof limits / sizeof *limits; i++)
         if (strcmp(limits[i].name, f->statement.word[1]) == 0) {
             *limits[i].limit = (uint32_t)strtoul(f->statement.word[2], NULL, 10);

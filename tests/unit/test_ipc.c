@@ -108,7 +108,7 @@ static struct ipc_net_setup example_net_setup(void)
     return (struct ipc_net_setup){
         .name = {SPAN("proxy1.home.example"), SPAN("192.0.2.1")},
         .name_count = 2,
-        .limits = {131072, 2, 3, 4, 5, 6, 7, 8},
+        .limits = {131072, 2, 3, 4, 5, 6, 7, 8, 9, 10},
         .vaults = 2,
         .archive = true,
         .window = 600,
@@ -121,6 +121,7 @@ static struct route example_route(void)
         .domain = SPAN("home.example"),
         .registrar = true,
         .allow_count = 2,
+        .record_route = true,
         .has_next = true,
         .next = {.transport = SIP_TCP, .address = ipv4("192.0.2.7", 5060), .address_len = sizeof(struct sockaddr_in)},
         .next_uri = SPAN("sip:192.0.2.7:5060;transport=tcp"),

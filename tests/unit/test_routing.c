@@ -98,7 +98,7 @@ static enum rule target_of(struct world *w, const char *method, const char *uri,
 static void assert_hop(const struct target *t, struct hop wanted)
 {
     assert_int_equal(t->kind, TARGET_HOP);
-    assert_true(hop_equal(&t->hop, &wanted));
+    assert_true(hop_equal(&t->to[0].hop, &wanted));
 }
 
 static void a_domain_has_its_route_and_others_the_common_one(void **state)
@@ -107,7 +107,7 @@ static void a_domain_has_its_route_and_others_the_common_one(void **state)
     struct target t;
     assert_rule(target_of(w, "MESSAGE", "sip:bob@far.example", "", &t), RULE_OK);
     assert_hop(&t, hop(SIP_TCP, "198.51.100.1", 5062));
-    assert_int_equal(t.contact.len, 0);
+    assert_int_equal(t.to[0].contact.len, 0);
     assert_rule(target_of(w, "MESSAGE", "sip:bob@sub.far.example", "", &t), RULE_OK);
     assert_hop(&t, hop(SIP_UDP, "203.0.113.1", 5060));
     assert_rule(target_of(w, "MESSAGE", "sip:bob@192.0.2.77", "", &t), RULE_OK);
@@ -153,7 +153,7 @@ static void a_user_is_where_it_registered(void **state)
     assert_rule(location_register(w->location, &r, 0), RULE_OK);
     assert_rule(target_of(w, "MESSAGE", "sip:%61lice@HOME.example:5060;x=y", "", &t), RULE_OK);
     assert_hop(&t, c.hop);
-    assert_span_equal(t.contact, c.uri);
+    assert_span_equal(t.to[0].contact, c.uri);
     assert_rule(target_of(w, "MESSAGE", "sip:Alice@home.example", "", &t), RULE_SIP_NOT_REGISTERED);
 }
 
