@@ -1,6 +1,6 @@
 /* A small certificate authority (`sipseal ca`): keys of every kind, certificates for users and hosts, revocation lists
- * (RFC 5280; protocol.md 2.2). Bytes in, bytes out; where keys are kept is the caller's affair. What is given back is in the
- * arena; private keys too, so reset the arena once they are stored. */
+ * (RFC 5280; protocol.md 2.2). Bytes in, bytes out; where keys are kept is the caller's affair. What is given back is
+ * in the arena; private keys too, so reset the arena once they are stored. */
 #ifndef SIPSEAL_ISSUE_H
 #define SIPSEAL_ISSUE_H
 
@@ -40,8 +40,8 @@ enum rule issue_key(struct arena *arena, struct span *key_der);
 
 /* A certificate that the authority signs itself: CA:TRUE without authorities under it, keyCertSign and cRLSign. `name`
  * is its common name, printable UTF-8, at most 64 bytes. Times are seconds since 1970. RULE_FILE_FORMAT for a key that
- * cannot be read, RULE_CERT_KEY for one of a kind that is refused or cannot sign, RULE_CERT_SYNTAX for a name that cannot
- * be written. */
+ * cannot be read, RULE_CERT_KEY for one of a kind that is refused or cannot sign, RULE_CERT_SYNTAX for a name that
+ * cannot be written. */
 enum rule issue_authority(struct arena *arena, struct span key_der, struct span name, int64_t not_before,
                           int64_t not_after, struct span *certificate_der);
 
@@ -50,8 +50,8 @@ struct issue_terms {
         ISSUE_USER, /* `name` is a URI, "sip:alice@home.example"; purpose emailProtection (RFC 8550 4.4.4) */
         ISSUE_HOST, /* `name` is a host name, "proxy1.home.example"; purpose id-kp-sipDomain (RFC 5924) */
     } kind;
-    enum issue_usage { ISSUE_SIGN_AND_SEAL, ISSUE_SIGN, ISSUE_SEAL } usage; /* digitalSignature; keyAgreement, or with RSA
-                                                                          keyEncipherment */
+    /* digitalSignature; keyAgreement, or with RSA keyEncipherment */
+    enum issue_usage { ISSUE_SIGN_AND_SEAL, ISSUE_SIGN, ISSUE_SEAL } usage;
     struct span name; /* printable ASCII without spaces */
     int64_t not_before, not_after;
 };

@@ -29,7 +29,7 @@ struct sender_layer {
     } kind;
     struct span cid; /* Content-ID of the object that the layer makes, without brackets: of a sealing and of the
                         outermost layer; may be empty elsewhere */
-    const struct identity *signer; /* of a signature; null: the draft's. Around a sealing, an edge agent's (2.1, rule 3) */
+    const struct identity *signer; /* of a signature; null: the draft's. Else an edge agent's (2.1, rule 3) */
 };
 
 /* One content, its layers from the inside outwards, and who can read it. */
@@ -39,7 +39,7 @@ struct sender_part {
     struct span content;      /* text/ * must have CRLF line ends already */
     struct sender_layer layer[SENDER_LAYERS_MAX];
     size_t layer_count;
-    struct certificate *const *reader; /* recipients' and middles' sealing certificates, checked; none without sealing */
+    struct certificate *const *reader; /* sealing certificates, checked (trust_check); none without a sealing */
     size_t reader_count;
     bool optional; /* for middles alone: the recipient need not open it (handling=optional) */
 };

@@ -34,7 +34,8 @@ static enum exit_code read_kind(struct cli *cli, const char *option, bool signs,
                         given);
     const struct issue_key_traits *traits = issue_key_traits(*kind);
     if (signs && seals && !(traits->signs && traits->seals))
-        return cli_fail(EXIT_USAGE, "a key of the kind %s cannot both sign and be sealed to; use --separate, with --%s %s",
+        return cli_fail(EXIT_USAGE,
+                        "a key of the kind %s cannot both sign and be sealed to; use --separate, and --%s %s",
                         given, traits->signs ? "sign" : "seal", given);
     if ((signs && !traits->signs) || (seals && !traits->seals))
         return cli_fail(EXIT_USAGE, "a key of the kind %s cannot %s; choose another for --%s", given,

@@ -131,8 +131,8 @@ static enum exit_code choose_certificates(struct adding *a, int64_t now)
     if (broken == RULE_CERT_USAGE)
         return cli_fail(EXIT_UNVERIFIED, "%s: its certificate of %s is for signatures only; get the one to seal to",
                         a->path, a->party.name);
-    return cli_fail(EXIT_UNVERIFIED, "%s: %s; get a valid one, or name the authority that you trust for it with --trust",
-                    a->path, rule_sentence(broken));
+    return cli_fail(EXIT_UNVERIFIED,
+                    "%s: %s; get a valid one, or name the authority that you trust for it with --trust", a->path, rule_sentence(broken));
 }
 
 static bool has_key(const struct certificate *c, struct certificate *const *list, size_t count)

@@ -48,7 +48,7 @@ struct send_plan {
     struct identity identity;    /* signs */
     struct certificate *sealing; /* where others shall seal to, when that is another; a reference */
     bool has_identity;
-    struct certificate *carry[CERTIFICATES_IN_BAG_MAX]; /* the middles', so that the recipient can name them; borrowed */
+    struct certificate *carry[CERTIFICATES_IN_BAG_MAX]; /* the middles', to be named by the recipient; borrowed */
     size_t carry_count;
 
     uint32_t timeout_s;

@@ -1,5 +1,5 @@
-"""The forms that `sipseal send` writes, taken from the wire behind sipseald and Kamailio, read by OpenSSL, by BouncyCastle
-and by a reader of MIME, none of which knows of middles (REQ-GEN-1; RFC 8551 3.5.3, RFC 1847)."""
+"""The forms that `sipseal send` writes, taken from the wire behind sipseald and Kamailio, read by OpenSSL, by
+BouncyCastle and by a reader of MIME, none of which knows of middles (REQ-GEN-1; RFC 8551 3.5.3, RFC 1847)."""
 # timeout: 600
 
 import base64

@@ -1,5 +1,5 @@
-/* Every form that a sender writes, with every kind of keys, read by a middle and by a recipient (protocol.md 2, 2.1, 2.4;
- * REQ-CONF-1, REQ-CONF-2, REQ-INT-1, REQ-INT-2). */
+/* Every form that a sender writes, with every kind of keys, read by a middle and by a recipient (protocol.md 2, 2.1,
+ * 2.4; REQ-CONF-1, REQ-CONF-2, REQ-INT-1, REQ-INT-2). */
 #include "test.h"
 
 #include "pki.h"
@@ -236,7 +236,7 @@ static void every_signing_key_signs_opaquely_and_in_the_clear(void **state)
         }
 }
 
-/* RFC 8551 3.5.3.2, RFC 8419 3: what micalg says is the digest that the signature has. */
+/* RFC 8551 3.5.3.2, RFC 8419 3.1: what micalg says is the digest that the signature has. */
 static void micalg_is_the_digest_of_the_signers_key(void **state)
 {
     (void)state;
@@ -417,7 +417,7 @@ static void an_outer_signature_that_fails_is_refused_by_middle_and_recipient(voi
     received_clear(&r);
 }
 
-/* protocol.md 2.1, rule 3: an edge agent's domain certificate serves for an outer signature, another user's does not. */
+/* protocol.md 2.1, rule 3: an edge agent's domain certificate serves for an outer signature, another user's not. */
 static void the_domain_may_sign_outside_and_nobody_else_for_the_user(void **state)
 {
     (void)state;
@@ -585,6 +585,36 @@ static void a_middle_verifies_all_parts_by_outer_signatures(void **state)
 
 /* --- what cannot be asked for --- */
 
+static void a_key_is_certified_only_for_what_it_can_do(void **state)
+{
+    (void)state;
+    struct span key, der;
+    for (int kind = 0; kind < ISSUE_KEY_KINDS; kind++) {
+        const struct issue_key_traits *traits = issue_key_traits((enum issue_key_kind)kind);
+        const struct {
+            enum issue_usage usage;
+            bool can;
+        } usages[] = {{ISSUE_SIGN, traits->signs},
+                      {ISSUE_SEAL, traits->seals},
+                      {ISSUE_SIGN_AND_SEAL, traits->signs && traits->seals}};
+        enum issue_key_kind found;
+        assert_true(issue_key_named(span_text(traits->name), &found));
+        assert_int_equal(found, kind);
+        if (kind == ISSUE_RSA4096)
+            continue; /* as the others with RSA, and slow to make */
+        assert_rule(issue_key_of(&scene.arena, (enum issue_key_kind)kind, &key), RULE_OK);
+        for (size_t i = 0; i < 3; i++) {
+            const struct issue_terms terms = {ISSUE_USER, usages[i].usage, SPAN("sip:" ALICE), PKI_FROM, PKI_UNTIL};
+            assert_rule(issue_certificate(&scene.arena, &authority, key, &terms, &der),
+                        usages[i].can ? RULE_OK : RULE_CERT_KEY);
+        }
+        assert_rule(issue_authority(&scene.arena, key, SPAN("x"), PKI_FROM, PKI_UNTIL, &der),
+                    traits->signs ? RULE_OK : RULE_CERT_KEY);
+    }
+    enum issue_key_kind none;
+    assert_false(issue_key_named(SPAN("p521"), &none));
+}
+
 static void layers_that_are_no_form_are_refused(void **state)
 {
     (void)state;
@@ -674,6 +704,7 @@ int main(void)
         cmocka_unit_test(a_part_for_others_that_is_not_optional_is_undecipherable),
         cmocka_unit_test(a_part_cannot_take_the_place_of_another),
         cmocka_unit_test(a_middle_verifies_all_parts_by_outer_signatures),
+        cmocka_unit_test(a_key_is_certified_only_for_what_it_can_do),
         cmocka_unit_test(layers_that_are_no_form_are_refused),
         cmocka_unit_test(a_key_that_cannot_sign_or_be_sealed_to_is_refused),
         cmocka_unit_test(running_out_of_memory_anywhere_is_told_and_leaves_no_plaintext),
