@@ -223,7 +223,9 @@ def a_text_arrives_with_its_proven_sender_and_its_readers_over_tcp_and_ipv6():
         # Bob has no contact for the proxy: its certificate came along, and chains to what he trusts.
         assert [r["name"] for r in part["readers"]] == [BOB, PROXY1] and part["readers"][0]["self"], part
         assert report["body_sha256"] == told["body_sha256"] and part["content_sha256"] == told["content_sha256"]
-        assert report["labels"] == [{"host": PROXY1, "actions": ["view", "verify"]}], report
+        cid = report["parts"][0]["cid"]
+        asked = [{"host": PROXY1, "cids": [cid], "actions": ["view", "verify"]}]
+        assert report["labels"] == report["parts"][0]["asked"] == asked, report
         ua.stop()
 
 
