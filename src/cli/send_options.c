@@ -145,8 +145,10 @@ static enum exit_code read_part(struct send_plan *plan, const char *given)
     if (plan->protection != PROTECT_SEAL)
         return cli_fail(EXIT_USAGE, "--part is sealed to readers of its own; leave --clear, --sign-only, --plain out");
     if (names == text.len || type == names || type == 0 || names + 1 == text.len)
-        return cli_fail(EXIT_USAGE, "%s: a part is FILE:TYPE:NAME,..., such as "
-                                    "where.xml:application/pidf+xml:proxy1.home.example", given);
+        return cli_fail(EXIT_USAGE,
+                        "%s is no part; give FILE:TYPE:NAME,..., such as "
+                        "where.xml:application/pidf+xml:proxy1.home.example",
+                        given);
     if (plan->part_count == SENDER_PARTS_MAX)
         return cli_fail(EXIT_USAGE, "there are more than %d --part; give fewer", SENDER_PARTS_MAX - 1);
     struct send_part *part = &plan->part[plan->part_count++];
