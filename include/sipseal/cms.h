@@ -104,6 +104,15 @@ enum rule cms_sign_preferring(struct arena *arena, const struct identity *signer
                               struct certificate *const *others, size_t other_count, struct span content,
                               int64_t signing_time, struct span *der);
 
+/* The same without the content inside (RFC 8551 3.5.3): what multipart/signed carries beside it. */
+enum rule cms_sign_detached(struct arena *arena, const struct identity *signer, const struct certificate *sealing,
+                            struct certificate *const *others, size_t other_count, struct span content,
+                            int64_t signing_time, struct span *der);
+
+/* The digest that a signer with this key writes, as the parameter micalg names it (RFC 8551 3.5.3.2): "sha-256",
+ * "sha-384" with P-384, "sha-512" with Ed25519 (RFC 8419 3.1). Empty for a key that cannot sign. */
+struct span cms_micalg(enum key_kind kind);
+
 /* What a SignedData says, verified. */
 struct cms_signed {
     struct span content;               /* points into the object, or is what was given as detached */

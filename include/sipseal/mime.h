@@ -106,6 +106,7 @@ struct mime_head {
     struct span content_id;
     struct span disposition; /* with its parameters */
     bool binary;             /* writes Content-Transfer-Encoding: binary */
+    bool base64;             /* writes Content-Transfer-Encoding: base64 */
 };
 void mime_write_head(struct writer *w, const struct mime_head *head);
 

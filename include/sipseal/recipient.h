@@ -22,6 +22,9 @@ struct received_part {
     struct span cid;
     bool sealed;
     bool opened;              /* sealed and opened */
+    bool outer_signed;        /* a signature stands around the sealing, for middles (REQ-INT-1) */
+    struct span outer_cid;
+    enum proof_kind outer_proof; /* what that one proves */
     struct cms_readers readers; /* who can read it, when sealed */
     bool has_sealed_for;
     struct sealed_for sealed_for; /* by certificate, when proven by the signature */

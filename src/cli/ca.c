@@ -1,5 +1,7 @@
 /* sipseal ca init, ca issue, ca revoke */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/ca_files.h"
 #include "sipseal/pem.h"
@@ -18,6 +20,27 @@ static enum exit_code read_days(struct cli *cli, uint32_t fallback, uint32_t *da
     if (arguments_number(&cli->arguments, "days", 1, DAYS_MAX, fallback, days, error))
         return EXIT_DONE;
     return cli_fail(EXIT_USAGE, "%s", error);
+}
+
+/* The kind of key that an option names, which must be able to do what it is for. */
+static enum exit_code read_kind(struct cli *cli, const char *option, bool signs, bool seals, enum issue_key_kind *kind)
+{
+    const char *given = arguments_value(&cli->arguments, option);
+    if (!given)
+        return EXIT_DONE;
+    if (!issue_key_named(span_text(given), kind))
+        return cli_fail(EXIT_USAGE,
+                        "%s is no kind of key; choose among p256, p384, rsa2048, rsa3072, rsa4096, ed25519 and x25519",
+                        given);
+    const struct issue_key_traits *traits = issue_key_traits(*kind);
+    if (signs && seals && !(traits->signs && traits->seals))
+        return cli_fail(EXIT_USAGE,
+                        "a key of the kind %s cannot both sign and be sealed to; use --separate, and --%s %s",
+                        given, traits->signs ? "sign" : "seal", given);
+    if ((signs && !traits->signs) || (seals && !traits->seals))
+        return cli_fail(EXIT_USAGE, "a key of the kind %s cannot %s; choose another for --%s", given,
+                        signs ? "sign" : "be sealed to", option);
+    return EXIT_DONE;
 }
 
 static json_t *json_certificate(const struct certificate *c)
@@ -50,12 +73,15 @@ static enum exit_code run_init(struct cli *cli)
     char folder[PATH_MAX];
     uint32_t days;
     struct authority a;
+    enum issue_key_kind kind = ISSUE_P256;
     const char *name = arguments_value(&cli->arguments, "name");
     enum exit_code code = read_days(cli, AUTHORITY_DAYS, &days);
+    if (code == EXIT_DONE)
+        code = read_kind(cli, "key", true, false, &kind);
     if (code == EXIT_DONE && !authority_folder(cli, arguments_value(&cli->arguments, "o"), folder))
         code = EXIT_USAGE;
     if (code == EXIT_DONE)
-        code = authority_make(folder, name ? name : "sipseal CA", days, cli_now());
+        code = authority_make(folder, name ? name : "sipseal CA", kind, days, cli_now());
     if (code == EXIT_DONE)
         code = authority_open(folder, &a);
     if (code != EXIT_DONE)
@@ -68,6 +94,7 @@ static enum exit_code run_init(struct cli *cli)
 static const struct option init_options[] = {
     {.letter = 'o', .value = "DIR", .help = "where to make it"},
     {.name = "name", .value = "NAME", .help = "what the certificate calls it (sipseal CA)"},
+    {.name = "key", .value = "KIND", .help = "the kind of its key (p256)"},
     {.name = "days", .value = "N", .help = "for how long it is valid (3650)"},
 };
 const struct command command_ca_init = {
@@ -85,6 +112,14 @@ struct issuing {
     struct cli *cli;
     struct authority *authority;
     const char *folder;
+    /* What is made for each name: one certificate, or the one that others seal to and then the one that signs. */
+    struct issue_wish {
+        const char *apart; /* between the name and the ends of the files' names */
+        const char *use;
+        enum issue_usage usage;
+        enum issue_key_kind key;
+    } wish[2];
+    size_t wish_count;
     uint32_t days;
     bool replace;
     int64_t now;
@@ -94,46 +129,58 @@ struct issue_paths {
     char key[PATH_MAX], certificate[PATH_MAX];
 };
 
-static bool paths_of(const struct issuing *i, const struct party *party, struct issue_paths *paths)
+static bool paths_of(const struct issuing *i, const struct party *party, const char *apart, struct issue_paths *paths)
 {
-    if (file_path(paths->key, i->folder, span_text(party->file), ".key") &&
-        file_path(paths->certificate, i->folder, span_text(party->file), ".pem"))
+    char key[16], certificate[16];
+    snprintf(key, sizeof key, "%s" KEYRING_KEY, apart);
+    snprintf(certificate, sizeof certificate, "%s" KEYRING_CERTIFICATE, apart);
+    if (file_path(paths->key, i->folder, span_text(party->file), key) &&
+        file_path(paths->certificate, i->folder, span_text(party->file), certificate))
         return true;
     cli_fail(EXIT_USAGE, "the name of a folder is too long; choose a shorter one");
     return false;
+}
+
+/* Names of files that mean something else. */
+static bool is_reserved(const char *file)
+{
+    size_t len = strlen(file), apart = strlen(KEYRING_SIGN);
+    return strcmp(file, "trust") == 0 || (len > apart && strcmp(file + len - apart, KEYRING_SIGN) == 0);
 }
 
 /* Every name is looked at before anything is made: all or none. */
 static enum exit_code check_name(const struct issuing *i, const char *name)
 {
     struct party party;
-    struct issue_paths paths;
-    if (!party_parse(span_text(name), &party) || strcmp(party.file, "trust") == 0)
+    struct issue_paths paths, apart;
+    if (!party_parse(span_text(name), &party) || is_reserved(party.file))
         return cli_fail(EXIT_USAGE,
                         "%s is no name for a certificate; a user is like alice@home.example, a proxy like "
                         "proxy1.home.example",
                         name);
-    if (!paths_of(i, &party, &paths))
+    if (!paths_of(i, &party, "", &paths) || !paths_of(i, &party, KEYRING_SIGN, &apart))
         return EXIT_USAGE;
-    if (!i->replace && (file_exists(paths.key) || file_exists(paths.certificate)))
+    if (!i->replace && (file_exists(paths.key) || file_exists(paths.certificate) || file_exists(apart.key) ||
+                        file_exists(apart.certificate)))
         return cli_fail(EXIT_REFUSED, "%s: there is a key for this name already; use it, or add --replace", paths.key);
     return EXIT_DONE;
 }
 
-static enum rule make_pair(const struct issuing *i, const struct party *party, struct arena *arena,
-                           struct writer *key_pem, struct writer *certificate_pem, struct certificate **made)
+static enum rule make_pair(const struct issuing *i, const struct party *party, const struct issue_wish *wish,
+                           struct arena *arena, struct writer *key_pem, struct writer *certificate_pem,
+                           struct certificate **made)
 {
     struct span key, certificate;
     const struct issue_terms terms = {
         .kind = party->is_user ? ISSUE_USER : ISSUE_HOST,
-        .usage = ISSUE_SIGN_AND_SEAL,
+        .usage = wish->usage,
         .name = span_text(party->is_user ? party->uri : party->host),
         .not_before = i->authority->identity.certificate->not_before > i->now - 300
                           ? i->authority->identity.certificate->not_before
                           : i->now - 300,
         .not_after = i->now + (int64_t)i->days * 86400,
     };
-    enum rule rule = issue_key(arena, &key);
+    enum rule rule = issue_key_of(arena, wish->key, &key);
     if (rule == RULE_OK)
         rule = issue_certificate(arena, &i->authority->identity, key, &terms, &certificate);
     if (rule == RULE_OK)
@@ -147,7 +194,8 @@ static enum rule make_pair(const struct issuing *i, const struct party *party, s
     return key_pem->full || certificate_pem->full ? RULE_NO_MEMORY : RULE_OK;
 }
 
-static void report_issued(const struct issuing *i, const struct certificate *c, const struct issue_paths *paths)
+static void report_issued(const struct issuing *i, const struct issue_wish *wish, const struct certificate *c,
+                          const struct issue_paths *paths)
 {
     char name[PARTY_NAME_MAX];
     if (!i->cli->json) {
@@ -155,6 +203,8 @@ static void report_issued(const struct issuing *i, const struct certificate *c, 
         return;
     }
     json_t *out = json_certificate(c);
+    json_object_set_new(out, "use", json_string(wish->use));
+    json_object_set_new(out, "key_kind", json_string(issue_key_traits(wish->key)->name));
     json_object_set_new(out, "certificate", cli_json_text(span_text(paths->certificate)));
     json_object_set_new(out, "key", cli_json_text(span_text(paths->key)));
     json_object_set_new(out, "trust", json_sprintf("%s/trust.pem", i->folder));
@@ -173,26 +223,47 @@ static enum exit_code store_pair(const struct issuing *i, const struct issue_pat
     return EXIT_DONE;
 }
 
-static enum exit_code issue_one(const struct issuing *i, const char *name)
+static enum exit_code issue_pair(const struct issuing *i, const struct party *party, const struct issue_wish *wish)
 {
-    struct party party;
     struct issue_paths paths;
     struct arena arena;
     struct writer key_pem, certificate_pem;
     struct certificate *made = NULL;
 
-    if (!party_parse(span_text(name), &party) || !paths_of(i, &party, &paths))
+    if (!paths_of(i, party, wish->apart, &paths))
         return EXIT_USAGE;
     if (!arena_open(&arena, ISSUE_ARENA))
         return cli_fail(EXIT_REFUSED, "%s; close something and try again", rule_sentence(RULE_NO_MEMORY));
-    enum rule rule = make_pair(i, &party, &arena, &key_pem, &certificate_pem, &made);
+    enum rule rule = make_pair(i, party, wish, &arena, &key_pem, &certificate_pem, &made);
     enum exit_code code = rule == RULE_OK
                               ? store_pair(i, &paths, writer_span(&key_pem), writer_span(&certificate_pem))
-                              : cli_fail(EXIT_REFUSED, "%s: %s; choose another name", name, rule_sentence(rule));
+                              : cli_fail(EXIT_REFUSED, "%s: %s; choose another name", party->name, rule_sentence(rule));
     if (code == EXIT_DONE)
-        report_issued(i, made, &paths);
+        report_issued(i, wish, made, &paths);
     certificate_release(made);
     arena_close(&arena);
+    return code;
+}
+
+/* A pair for signatures that was replaced by one for everything must not sign any longer. */
+static enum exit_code remove_apart(const struct issuing *i, const struct party *party)
+{
+    struct issue_paths paths;
+    if (!paths_of(i, party, KEYRING_SIGN, &paths))
+        return EXIT_USAGE;
+    if ((unlink(paths.key) == 0 || errno == ENOENT) && (unlink(paths.certificate) == 0 || errno == ENOENT))
+        return EXIT_DONE;
+    return cli_fail(EXIT_REFUSED, "%s: %s; remove it and its certificate by hand", paths.key, strerror(errno));
+}
+
+static enum exit_code issue_one(const struct issuing *i, const char *name)
+{
+    struct party party;
+    if (!party_parse(span_text(name), &party))
+        return EXIT_USAGE;
+    enum exit_code code = i->replace && i->wish_count == 1 ? remove_apart(i, &party) : EXIT_DONE;
+    for (size_t n = 0; n < i->wish_count && code == EXIT_DONE; n++)
+        code = issue_pair(i, &party, &i->wish[n]);
     return code;
 }
 
@@ -217,12 +288,32 @@ static enum exit_code open_or_make(struct cli *cli, const char *folder, int64_t 
     char key[PATH_MAX];
     bool there = file_path(key, folder, SPAN("ca"), ".key") && file_exists(key);
     if (arguments_has(&cli->arguments, "init") && !there) {
-        enum exit_code code = authority_make(folder, "sipseal CA", AUTHORITY_DAYS, now);
+        enum exit_code code = authority_make(folder, "sipseal CA", ISSUE_P256, AUTHORITY_DAYS, now);
         if (code != EXIT_DONE)
             return code;
         cli_note(cli, "made a certificate authority in %s", folder);
     }
     return authority_open(folder, authority);
+}
+
+/* One certificate for both uses unless they shall be apart: then Ed25519 and X25519 where nothing else is asked for. */
+static enum exit_code read_wishes(struct issuing *i)
+{
+    const struct arguments *a = &i->cli->arguments;
+    bool separate = arguments_has(a, "separate") || arguments_has(a, "sign") || arguments_has(a, "seal");
+    enum issue_key_kind both = ISSUE_P256, sign = ISSUE_ED25519, seal = ISSUE_X25519;
+    if (separate && arguments_has(a, "key"))
+        return cli_fail(EXIT_USAGE, "--key is for one certificate with both uses; say --sign KIND and --seal KIND");
+    enum exit_code code = read_kind(i->cli, "key", true, true, &both);
+    if (code == EXIT_DONE)
+        code = read_kind(i->cli, "sign", true, false, &sign);
+    if (code == EXIT_DONE)
+        code = read_kind(i->cli, "seal", false, true, &seal);
+    i->wish_count = separate ? 2 : 1;
+    i->wish[0] = separate ? (struct issue_wish){"", "seal", ISSUE_SEAL, seal}
+                          : (struct issue_wish){"", "both", ISSUE_SIGN_AND_SEAL, both};
+    i->wish[1] = (struct issue_wish){KEYRING_SIGN, "sign", ISSUE_SIGN, sign};
+    return code;
 }
 
 static enum exit_code run_issue(struct cli *cli)
@@ -238,6 +329,8 @@ static enum exit_code run_issue(struct cli *cli)
         .now = cli_now(),
     };
     enum exit_code code = read_days(cli, CERTIFICATE_DAYS, &i.days);
+    if (code == EXIT_DONE)
+        code = read_wishes(&i);
     if (code == EXIT_DONE && !authority_folder(cli, arguments_value(&cli->arguments, "ca"), folder))
         code = EXIT_USAGE;
     if (code == EXIT_DONE)
@@ -252,6 +345,10 @@ static enum exit_code run_issue(struct cli *cli)
 static const struct option issue_options[] = {
     {.letter = 'o', .value = "DIR", .help = "where to put keys, certificates and trust.pem (the folder of keys)"},
     {.name = "ca", .value = "DIR", .help = "the folder of the authority"},
+    {.name = "key", .value = "KIND", .help = "the kind of key: p256, p384, rsa2048, rsa3072, rsa4096 (p256)"},
+    {.name = "separate", .help = "a certificate to sign with (NAME.sign.pem) and another to be sealed to (NAME.pem)"},
+    {.name = "sign", .value = "KIND", .help = "separate, and the kind of key that signs (ed25519)"},
+    {.name = "seal", .value = "KIND", .help = "separate, and the kind of key that is sealed to (x25519)"},
     {.name = "days", .value = "N", .help = "for how long they are valid (365)"},
     {.name = "init", .help = "make the authority first when there is none"},
     {.name = "replace", .help = "replace keys that are there"},
@@ -269,17 +366,31 @@ const struct command command_ca_issue = {
 
 /* --- revoke --- */
 
-static enum exit_code read_certificate(struct cli *cli, struct authority *a, const char *folder, struct certificate **c)
+/* The files of what is to be revoked: one that is given, or those of a name, which may have two. */
+struct revoke_paths {
+    char path[2][PATH_MAX];
+    size_t count;
+};
+
+static enum exit_code find_certificates(struct cli *cli, const char *folder, struct revoke_paths *paths)
 {
-    char path[PATH_MAX];
     const char *given = cli->arguments.operand[0];
     struct party party;
+    paths->count = 1;
+    snprintf(paths->path[0], PATH_MAX, "%s", given);
+    if (file_exists(given) || !party_parse(span_text(given), &party))
+        return EXIT_DONE;
+    if (!file_path(paths->path[0], folder, span_text(party.file), KEYRING_CERTIFICATE) ||
+        !file_path(paths->path[1], folder, span_text(party.file), KEYRING_SIGN KEYRING_CERTIFICATE))
+        return cli_fail(EXIT_USAGE, "the name of a folder is too long; choose a shorter one");
+    paths->count += file_exists(paths->path[1]);
+    return EXIT_DONE;
+}
+
+static enum exit_code read_certificate(struct authority *a, const char *path, struct certificate **c)
+{
     struct file_bytes file;
     size_t count = 0;
-    snprintf(path, sizeof path, "%s", given);
-    if (!file_exists(path) && party_parse(span_text(given), &party) &&
-        !file_path(path, folder, span_text(party.file), ".pem"))
-        return cli_fail(EXIT_USAGE, "the name of a folder is too long; choose a shorter one");
     enum file_result result = file_read(path, FILES_PEM_MAX, false, &file);
     if (result != FILE_DONE)
         return cli_fail_file(path, file_problem(result), "name the file of the certificate");
@@ -307,21 +418,29 @@ static enum exit_code check_issuer(struct authority *a, const struct certificate
                     rule_sentence(rule));
 }
 
-static enum exit_code revoke(struct cli *cli, struct authority *a, const char *folder, uint32_t days, int64_t now)
+static enum exit_code revoke_one(struct authority *a, const char *path, struct revoked *r, int64_t now)
 {
     struct certificate *c = NULL;
+    enum exit_code code = read_certificate(a, path, &c);
+    if (code == EXIT_DONE)
+        code = check_issuer(a, c, now);
+    if (code == EXIT_DONE && !revoked_add(a, r, certificate_serial(c)))
+        code = cli_fail(EXIT_REFUSED, "the list is full; begin a new authority");
+    certificate_release(c);
+    return code;
+}
+
+static enum exit_code revoke_all(struct cli *cli, struct authority *a, const char *folder, uint32_t days, int64_t now)
+{
+    struct revoke_paths paths = {.count = 0};
     struct revoked *r = arena_take(&a->arena, sizeof *r);
     if (!r)
         return cli_fail(EXIT_REFUSED, "%s; close something and try again", rule_sentence(RULE_NO_MEMORY));
     enum exit_code code = revoked_read(a, r);
-    if (code == EXIT_DONE && cli->arguments.operand_count > 0) {
-        code = read_certificate(cli, a, folder, &c);
-        if (code == EXIT_DONE)
-            code = check_issuer(a, c, now);
-        if (code == EXIT_DONE && !revoked_add(a, r, certificate_serial(c)))
-            code = cli_fail(EXIT_REFUSED, "the list is full; begin a new authority");
-        certificate_release(c);
-    }
+    if (code == EXIT_DONE && cli->arguments.operand_count > 0)
+        code = find_certificates(cli, folder, &paths);
+    for (size_t i = 0; i < paths.count && code == EXIT_DONE; i++)
+        code = revoke_one(a, paths.path[i], r, now);
     if (code == EXIT_DONE)
         code = revoked_write(a, r, days, now);
     return code;
@@ -349,7 +468,7 @@ static enum exit_code run_revoke(struct cli *cli)
         code = authority_open(ca, &a);
     if (code != EXIT_DONE)
         return code;
-    code = revoke(cli, &a, folder, days, cli_now());
+    code = revoke_all(cli, &a, folder, days, cli_now());
     if (code == EXIT_DONE && file_path(trust, folder, SPAN("trust"), ".pem") && file_exists(trust))
         code = authority_write_trust(&a, folder);
     if (code == EXIT_DONE)
@@ -366,7 +485,7 @@ static const struct option revoke_options[] = {
 const struct command command_ca_revoke = {
     .words = "ca revoke",
     .operands = "[CERTIFICATE]",
-    .about = "revokes a certificate (a file, or a name), or renews the list",
+    .about = "revokes a certificate (a file), or those of a name, or renews the list",
     .operands_max = 1,
     .options = revoke_options,
     .option_count = sizeof revoke_options / sizeof revoke_options[0],

@@ -46,7 +46,8 @@ static enum exit_code write_pair(struct arena *arena, const char *key_path, cons
     return EXIT_DONE;
 }
 
-enum exit_code authority_make(const char *folder, const char *name, uint32_t days, int64_t now)
+enum exit_code authority_make(const char *folder, const char *name, enum issue_key_kind kind, uint32_t days,
+                              int64_t now)
 {
     char key_path[PATH_MAX], certificate_path[PATH_MAX];
     struct arena arena;
@@ -62,7 +63,7 @@ enum exit_code authority_make(const char *folder, const char *name, uint32_t day
         return cli_fail_file(folder, file_problem(result), "choose another folder");
     if (!arena_open(&arena, CA_ARENA))
         return fail_rule(RULE_NO_MEMORY);
-    enum rule rule = issue_key(&arena, &key);
+    enum rule rule = issue_key_of(&arena, kind, &key);
     if (rule == RULE_OK)
         rule = issue_authority(&arena, key, span_text(name), now - CA_BACKDATE, now + (int64_t)days * CA_DAY,
                                &certificate);

@@ -16,8 +16,9 @@ struct authority {
 /* The folder that `option` names, else ca in the user's data. False, after saying so, when the name is too long. */
 bool authority_folder(const struct cli *cli, const char *option, char out[PATH_MAX]);
 
-/* Makes a key and a certificate; refuses when either file is there. */
-enum exit_code authority_make(const char *folder, const char *name, uint32_t days, int64_t now);
+/* Makes a key, of a kind that can sign, and a certificate; refuses when either file is there. */
+enum exit_code authority_make(const char *folder, const char *name, enum issue_key_kind kind, uint32_t days,
+                              int64_t now);
 
 /* Reads key and certificate. On failure there is nothing to close. */
 enum exit_code authority_open(const char *folder, struct authority *a);

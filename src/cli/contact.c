@@ -42,12 +42,16 @@ static void print_certificate(const struct cli *cli, const struct party *party, 
 
 /* --- add --- */
 
+enum { BAG_MAX = 32 /* certificates in a file that is added */ };
+
 struct adding {
     struct cli *cli;
     struct keyring keyring;
     const char *path;
     struct party party;
-    struct certificate *certificate[KEYRING_OF_PARTY_MAX];
+    struct certificate *bag[BAG_MAX]; /* references: whatever the file holds */
+    size_t bag_count;
+    struct certificate *certificate[KEYRING_OF_PARTY_MAX]; /* those of the party that can be sealed to; borrowed */
     size_t count;
 };
 
@@ -59,47 +63,76 @@ static enum exit_code read_certificates(struct adding *a)
                                        : file_read(a->path, FILES_PEM_MAX, false, &file);
     if (result != FILE_DONE)
         return cli_fail_file(a->path, file_problem(result), "name the file of the certificate");
-    enum rule rule = keyring_read_certificates(&a->keyring.arena, file_span(&file), a->certificate,
-                                               KEYRING_OF_PARTY_MAX, &a->count);
+    enum rule rule =
+        keyring_read_certificates(&a->keyring.arena, file_span(&file), a->bag, BAG_MAX, &a->bag_count);
     file_clear(&file);
-    if (rule == RULE_OK && a->count > 0)
+    if (rule == RULE_OK && a->bag_count > 0)
         return EXIT_DONE;
     return cli_fail_file(a->path, rule == RULE_OK ? "there is no certificate in it" : rule_sentence(rule),
                          "it must hold the contact's certificate in PEM");
 }
 
-/* Whom the certificate names: what the user says, else the only name in it. */
+static bool can_be_sealed_to(const struct certificate *c)
+{
+    return c->may_agree || c->may_encipher;
+}
+
+static enum exit_code fail_several(const struct adding *a)
+{
+    return cli_fail(EXIT_USAGE, "%s: the certificates name several; say which with --name", a->path);
+}
+
+/* Whom the certificates name: what the user says, else the only name in them. Authorities have none. */
 static enum exit_code choose_party(struct adding *a)
 {
     const char *name = arguments_value(&a->cli->arguments, "name");
     char shown[PARTY_NAME_MAX];
+    struct party party;
     if (name)
         return party_parse(span_text(name), &a->party)
                    ? EXIT_DONE
                    : cli_fail(EXIT_USAGE, "%s is no name; give one like bob@far.example or proxy1.home.example", name);
-    if (a->certificate[0]->name_count > 1)
-        return cli_fail(EXIT_USAGE, "%s: the certificate names several; say which with --name", a->path);
-    if (a->certificate[0]->name_count == 0 ||
-        !party_parse(span_text(keyring_shown_name(a->certificate[0], shown)), &a->party))
+    for (size_t i = 0; i < a->bag_count; i++) {
+        if (a->bag[i]->name_count > 1)
+            return fail_several(a);
+        if (a->bag[i]->name_count == 0 || !party_parse(span_text(keyring_shown_name(a->bag[i], shown)), &party))
+            continue;
+        if (a->party.name[0] && strcmp(a->party.name, party.name) != 0)
+            return fail_several(a);
+        a->party = party;
+    }
+    if (!a->party.name[0])
         return cli_fail(EXIT_UNVERIFIED, "%s: the certificate names no user and no proxy; get one that does", a->path);
     return EXIT_DONE;
 }
 
-static enum exit_code check_certificates(const struct adding *a, int64_t now)
+/* Keeps of the bag what can be sealed to this party; the others may help to trust it. One that fails beside one that
+ * holds (an old one, say) is left out. */
+static enum exit_code choose_certificates(struct adding *a, int64_t now)
 {
-    for (size_t i = 0; i < a->count; i++) {
-        const struct certificate *c = a->certificate[i];
-        enum certificate_use use = c->may_agree || c->may_encipher ? USE_SEAL : USE_SIGN;
+    enum rule broken = RULE_IDENTITY_MISMATCH;
+    for (size_t i = 0; i < a->bag_count; i++) {
+        struct certificate *c = a->bag[i];
         if (!keyring_names(c, &a->party))
-            return cli_fail(EXIT_UNVERIFIED, "%s: the certificate does not name %s; get one that does", a->path,
-                            a->party.name);
-        enum rule rule = trust_check(a->keyring.trust, c, a->certificate, a->count, use, now);
-        if (rule != RULE_OK)
-            return cli_fail(EXIT_UNVERIFIED,
-                            "%s: %s; get a valid one, or name the authority that you trust for it with --trust",
-                            a->path, rule_sentence(rule));
+            continue;
+        enum rule rule = can_be_sealed_to(c)
+                             ? trust_check(a->keyring.trust, c, a->bag, a->bag_count, USE_SEAL, now)
+                             : RULE_CERT_USAGE;
+        if (rule == RULE_OK && a->count < KEYRING_OF_PARTY_MAX)
+            a->certificate[a->count++] = c;
+        else if (rule != RULE_OK && (broken == RULE_IDENTITY_MISMATCH || rule != RULE_CERT_USAGE))
+            broken = rule;
     }
-    return EXIT_DONE;
+    if (a->count > 0)
+        return EXIT_DONE;
+    if (broken == RULE_IDENTITY_MISMATCH)
+        return cli_fail(EXIT_UNVERIFIED, "%s: the certificate does not name %s; get one that does", a->path,
+                        a->party.name);
+    if (broken == RULE_CERT_USAGE)
+        return cli_fail(EXIT_UNVERIFIED, "%s: its certificate of %s is for signatures only; get the one to seal to",
+                        a->path, a->party.name);
+    return cli_fail(EXIT_UNVERIFIED,
+                    "%s: %s; get a valid one, or name the authority that you trust for it with --trust", a->path, rule_sentence(broken));
 }
 
 static bool has_key(const struct certificate *c, struct certificate *const *list, size_t count)
@@ -162,7 +195,7 @@ static enum exit_code add(struct adding *a)
     if (code == EXIT_DONE)
         code = choose_party(a);
     if (code == EXIT_DONE)
-        code = check_certificates(a, cli_now());
+        code = choose_certificates(a, cli_now());
     if (code == EXIT_DONE && !file_path(path, a->cli->contacts, span_text(a->party.file), ".pem"))
         code = cli_fail(EXIT_USAGE, "the name of a folder is too long; choose a shorter one");
     if (code == EXIT_DONE)
@@ -171,6 +204,9 @@ static enum exit_code add(struct adding *a)
         code = store(a, path);
     for (size_t i = 0; i < a->count && code == EXIT_DONE; i++)
         print_certificate(a->cli, &a->party, a->certificate[i]);
+    if (code == EXIT_DONE && a->bag_count > a->count)
+        cli_note(a->cli, "%zu of %zu certificates were kept: those that %s can be sealed to", a->count, a->bag_count,
+                 a->party.name);
     return code;
 }
 
@@ -181,20 +217,20 @@ static enum exit_code run_add(struct cli *cli)
     if (code != EXIT_DONE)
         return code;
     code = add(&a);
-    for (size_t i = 0; i < a.count; i++)
-        certificate_release(a.certificate[i]);
+    for (size_t i = 0; i < a.bag_count; i++)
+        certificate_release(a.bag[i]);
     keyring_close(&a.keyring);
     return code;
 }
 
 static const struct option add_options[] = {
-    {.name = "name", .value = "NAME", .help = "whom the certificate must name"},
+    {.name = "name", .value = "NAME", .help = "whom the certificates must name"},
     {.name = "replace", .help = "replace a certificate with another key"},
 };
 const struct command command_contact_add = {
     .words = "contact add",
     .operands = "FILE",
-    .about = "checks the certificate of somebody else, and keeps it",
+    .about = "checks the certificates of somebody else, and keeps those that can be sealed to",
     .operands_min = 1,
     .operands_max = 1,
     .options = add_options,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cli/labels_report.h"
 #include "cli/message_report.h"
 #include "sipseal/digest.h"
 #include "ua/text.h"
@@ -39,18 +40,18 @@ static struct span shown_type(const struct mime_entity *e)
     return e->type.len ? e->type : SPAN("text/plain");
 }
 
-static void actions_text(unsigned actions, char out[16])
-{
-    snprintf(out, 16, "%s%s%s", actions & LABEL_VIEW ? "view" : "",
-             (actions & LABEL_VIEW) && (actions & LABEL_VERIFY) ? ", " : "", actions & LABEL_VERIFY ? "verify" : "");
-}
-
 /* --- readers --- */
 
 static void name_readers(const struct inspect_report *r, const struct inspected_part *part, struct reader_names *names)
 {
     const struct reader_sources sources = {.keyring = r->keyring, .self = r->self, .now = r->now};
     readers_of_object(&sources, &part->readers, names);
+}
+
+/* What a label without actions asks of a part (protocol.md 3). */
+static unsigned default_action(const struct inspected_part *part)
+{
+    return part->is_signed ? LABEL_VERIFY : LABEL_VIEW;
 }
 
 /* The sealed part that a part stands in, the innermost one; null when everyone can read it. */
@@ -141,21 +142,6 @@ static void print_leaf(const struct inspect_report *r, const struct inspected_pa
     arena_rewind(r->arena, mark);
 }
 
-static void print_labels_of(const struct inspect_report *r, const struct inspected_part *part, const char *indent)
-{
-    char host[PARTY_NAME_MAX], actions[16];
-    for (size_t i = 0; r->labels && part->entity.content_id.len && i < r->labels->count; i++) {
-        const struct label *label = &r->labels->label[i];
-        bool named = false;
-        for (size_t k = 0; k < label->cid_count; k++)
-            named |= span_equal(label->cid[k], part->entity.content_id);
-        unsigned asked = label->actions ? label->actions : part->sealed ? LABEL_VIEW : LABEL_VERIFY;
-        actions_text(asked, actions);
-        if (named)
-            printf("%s%s is asked to: %s\n", indent, cli_shown(label->host, host, sizeof host), actions);
-    }
-}
-
 static void print_part(const struct inspect_report *r, const struct inspected_part *part)
 {
     char indent[64], type[128], cid[LABEL_CID_MAX * 4];
@@ -165,7 +151,8 @@ static void print_part(const struct inspect_report *r, const struct inspected_pa
            cli_shown(shown_type(&part->entity), type, sizeof type), part->entity.body.len,
            part->entity.content_id.len ? " " : "", cli_shown(part->entity.content_id, cid, sizeof cid),
            part->sealed && mime_handling_optional(&part->entity) ? ", optional" : "");
-    print_labels_of(r, part, indent);
+    if (r->labels)
+        labels_print_of(r->labels, part->entity.content_id, default_action(part), indent);
     if (part->sealed)
         print_sealed(r, part, indent);
     else if (part->is_signed)
@@ -271,6 +258,8 @@ static json_t *json_part(const struct inspect_report *r, const struct inspected_
     json_object_set_new(out, "type", cli_json_text(shown_type(&part->entity)));
     json_object_set_new(out, "cid", part->entity.content_id.len ? cli_json_text(part->entity.content_id) : json_null());
     json_object_set_new(out, "bytes", json_integer((json_int_t)part->entity.body.len));
+    if (r->labels && part->entity.content_id.len)
+        json_object_set_new(out, "asked", labels_json_of(r->labels, part->entity.content_id, default_action(part)));
     if (!r->archived)
         json_object_set_new(out, "public", json_boolean(!part->sealed && !sealing_of(r->inspection, part)));
     if (part->sealed)
@@ -292,27 +281,10 @@ json_t *inspect_json_parts(const struct inspect_report *r)
     return list;
 }
 
-static json_t *json_label(const struct label *label)
-{
-    json_t *out = json_object(), *cids = json_array(), *actions = json_array();
-    for (size_t i = 0; i < label->cid_count; i++)
-        json_array_append_new(cids, cli_json_text(label->cid[i]));
-    if (label->actions & LABEL_VIEW)
-        json_array_append_new(actions, json_string("view"));
-    if (label->actions & LABEL_VERIFY)
-        json_array_append_new(actions, json_string("verify"));
-    json_object_set_new(out, "host", cli_json_text(label->host));
-    json_object_set_new(out, "cids", cids);
-    json_object_set_new(out, "actions", actions);
-    return out;
-}
-
 json_t *inspect_json(const struct inspect_report *r)
 {
     const struct message_context *c = r->context;
-    json_t *out = json_object(), *labels = json_array();
-    for (size_t i = 0; i < r->labels->count; i++)
-        json_array_append_new(labels, json_label(&r->labels->label[i]));
+    json_t *out = json_object();
     if (c->is_response)
         json_object_set_new(out, "status", json_integer(c->status));
     else
@@ -323,7 +295,7 @@ json_t *inspect_json(const struct inspect_report *r)
     json_object_set_new(out, "call_id", cli_json_text(c->call_id));
     json_object_set_new(out, "cseq", json_integer(c->cseq));
     json_object_set_new(out, "date", cli_json_text(c->date));
-    json_object_set_new(out, "labels", labels);
+    json_object_set_new(out, "labels", labels_json(r->labels));
     json_object_set_new(out, "parts", inspect_json_parts(r));
     return out;
 }

@@ -291,11 +291,15 @@ enum exit_code keyring_identity_files(struct keyring *k, const char *certificate
     return identity_of_files(k, certificate, key, "name another file", identity);
 }
 
-enum exit_code keyring_identity(struct keyring *k, const struct party *party, struct identity *identity)
+/* The pair whose files are called NAME and `apart`. */
+static enum exit_code own_identity(struct keyring *k, const struct party *party, const char *apart,
+                                   struct identity *identity)
 {
-    char certificate[PATH_MAX], key[PATH_MAX], next[PARTY_NAME_MAX + 64];
-    if (!file_path(certificate, k->cli->keys, span_text(party->file), ".pem") ||
-        !file_path(key, k->cli->keys, span_text(party->file), ".key"))
+    char certificate[PATH_MAX], key[PATH_MAX], suffix[16], next[PARTY_NAME_MAX + 64];
+    snprintf(suffix, sizeof suffix, "%s" KEYRING_CERTIFICATE, apart);
+    bool fits = file_path(certificate, k->cli->keys, span_text(party->file), suffix);
+    snprintf(suffix, sizeof suffix, "%s" KEYRING_KEY, apart);
+    if (!fits || !file_path(key, k->cli->keys, span_text(party->file), suffix))
         return cli_fail(EXIT_USAGE, "the name of a folder is too long; choose a shorter one");
     snprintf(next, sizeof next, "run `sipseal ca issue %s`, or name the folder with --keys", party->name);
     enum exit_code code = identity_of_files(k, certificate, key, next, identity);
@@ -304,5 +308,50 @@ enum exit_code keyring_identity(struct keyring *k, const struct party *party, st
         return cli_fail(EXIT_REFUSED, "%s: the certificate does not name %s; get one that does", certificate,
                         party->name);
     }
+    return code;
+}
+
+enum exit_code keyring_identity(struct keyring *k, const struct party *party, struct identity *identity)
+{
+    return own_identity(k, party, "", identity);
+}
+
+/* The certificate that others seal to, without its key. */
+static enum exit_code sealing_certificate(struct keyring *k, const char *path, const struct party *party,
+                                          struct certificate **sealing)
+{
+    struct file_bytes file;
+    size_t count = 0;
+    enum file_result result = file_read(path, FILES_PEM_MAX, false, &file);
+    if (result == FILE_ABSENT)
+        return EXIT_DONE;
+    if (result != FILE_DONE)
+        return cli_fail_file(path, file_problem(result), "see to it that you can read it");
+    enum rule rule = keyring_read_certificates(&k->arena, file_span(&file), sealing, 1, &count);
+    file_clear(&file);
+    if (rule != RULE_OK || count != 1)
+        return cli_fail_file(path, rule == RULE_OK ? "there is no certificate in it" : rule_sentence(rule),
+                             "it must hold one certificate in PEM");
+    if (keyring_names(*sealing, party))
+        return EXIT_DONE;
+    certificate_release(*sealing);
+    *sealing = NULL;
+    return cli_fail(EXIT_REFUSED, "%s: the certificate does not name %s; get one that does", path, party->name);
+}
+
+enum exit_code keyring_signer(struct keyring *k, const struct party *party, struct identity *signer,
+                              struct certificate **sealing)
+{
+    char path[PATH_MAX];
+    *sealing = NULL;
+    if (!file_path(path, k->cli->keys, span_text(party->file), KEYRING_SIGN KEYRING_CERTIFICATE) || !file_exists(path))
+        return own_identity(k, party, "", signer);
+    enum exit_code code = own_identity(k, party, KEYRING_SIGN, signer);
+    if (code != EXIT_DONE)
+        return code;
+    if (file_path(path, k->cli->keys, span_text(party->file), KEYRING_CERTIFICATE))
+        code = sealing_certificate(k, path, party, sealing);
+    if (code != EXIT_DONE)
+        identity_clear(signer);
     return code;
 }

@@ -34,8 +34,18 @@ void keyring_close(struct keyring *k);
  * over. */
 void keyring_know_all(struct keyring *k);
 
-/* One's own certificate and key: NAME.pem and NAME.key. Says what is wrong and what to run. */
+/* What follows a party's name in the names of files: of the pair that others seal to, and that also signs unless there
+ * is one for signatures apart. */
+#define KEYRING_KEY ".key"
+#define KEYRING_CERTIFICATE ".pem"
+#define KEYRING_SIGN ".sign" /* NAME.sign.key, NAME.sign.pem */
+
+/* One's own certificate and key, to open with: NAME.pem and NAME.key. Says what is wrong and what to run. */
 enum exit_code keyring_identity(struct keyring *k, const struct party *party, struct identity *identity);
+/* The pair to sign with: NAME.sign.pem and NAME.sign.key where they are, else those above. `*sealing` is then the
+ * certificate in NAME.pem, a reference; null when it is the signer's own, or there is none. */
+enum exit_code keyring_signer(struct keyring *k, const struct party *party, struct identity *signer,
+                              struct certificate **sealing);
 enum exit_code keyring_identity_files(struct keyring *k, const char *certificate, const char *key,
                                       struct identity *identity);
 

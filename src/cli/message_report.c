@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cli/labels_report.h"
 #include "sipseal/clock.h"
 #include "sipseal/digest.h"
 #include "ua/text.h"
@@ -73,6 +74,27 @@ static bool is_text(const struct received_part *part)
     return part->content.type.len == 0 || text_type(part->content.type);
 }
 
+/* Whom the labels ask to do what: by the sealing, and by the signature around it. */
+static void print_middles(const struct part_report *p)
+{
+    const struct labels *labels = &p->message->incoming->outline.labels;
+    const struct received_part *part = p->part;
+    if (part->outer_signed)
+        labels_print_of(labels, part->outer_cid, LABEL_VERIFY, "");
+    labels_print_of(labels, part->cid, part->sealed ? LABEL_VIEW : LABEL_VERIFY, "");
+}
+
+static json_t *json_middles(const struct part_report *p)
+{
+    const struct labels *labels = &p->message->incoming->outline.labels;
+    const struct received_part *part = p->part;
+    json_t *list = part->outer_signed ? labels_json_of(labels, part->outer_cid, LABEL_VERIFY) : json_array();
+    json_t *inside = labels_json_of(labels, part->cid, part->sealed ? LABEL_VIEW : LABEL_VERIFY);
+    json_array_extend(list, inside);
+    json_decref(inside);
+    return list;
+}
+
 static void print_part(const struct part_report *p)
 {
     const struct received_part *part = p->part;
@@ -89,6 +111,7 @@ static void print_part(const struct part_report *p)
     if (part->readers.legacy)
         printf("%ssealed with what is read for legacy peers alone: %s%s\n", cli_colour(p->message->cli, COLOUR_BAD),
                cms_legacy_text(part->readers.legacy), cli_plain(p->message->cli));
+    print_middles(p);
     if (part->sealed && !part->opened)
         printf("  (a part for others, which cannot be opened)\n");
     else if (p->has_content && is_text(part))
@@ -122,6 +145,8 @@ static json_t *json_part(const struct part_report *p)
     json_object_set_new(out, "readers", part->sealed ? readers_json(&p->readers) : json_null());
     if (part->readers.legacy)
         json_object_set_new(out, "legacy", json_string(cms_legacy_text(part->readers.legacy)));
+    json_object_set_new(out, "outer", part->outer_signed ? json_string(proof_word(part->outer_proof)) : json_null());
+    json_object_set_new(out, "asked", json_middles(p));
     if (!p->has_content)
         return out;
     json_object_set_new(out, "content_type", json_content_type(&part->content));
@@ -177,23 +202,6 @@ static void save_message(const struct message_report *r)
 
 /* --- the whole message --- */
 
-static json_t *json_labels(const struct labels *labels)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < labels->count; i++) {
-        const struct label *label = &labels->label[i];
-        json_t *out = json_object(), *actions = json_array();
-        if (label->actions & LABEL_VIEW)
-            json_array_append_new(actions, json_string("view"));
-        if (label->actions & LABEL_VERIFY)
-            json_array_append_new(actions, json_string("verify"));
-        json_object_set_new(out, "host", cli_json_text(label->host));
-        json_object_set_new(out, "actions", actions);
-        json_array_append_new(list, out);
-    }
-    return list;
-}
-
 static void print_json(const struct message_report *r)
 {
     const struct incoming *in = r->incoming;
@@ -216,7 +224,7 @@ static void print_json(const struct message_report *r)
     json_object_set_new(out, "body_bytes", json_integer((json_int_t)in->outline.source.body.body.len));
     if (sha256(in->outline.source.body.body, hash))
         json_object_set_new(out, "body_sha256", cli_json_hex(span_of(hash, sizeof hash)));
-    json_object_set_new(out, "labels", json_labels(&in->outline.labels));
+    json_object_set_new(out, "labels", labels_json(&in->outline.labels));
     json_object_set_new(out, "labels_differ", json_boolean(in->received.labels_differ));
     for (size_t i = 0; in->deliver && i < in->received.part_count; i++) {
         struct part_report p = {.message = r, .part = &in->received.part[i]};

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/labels_report.h"
 #include "cli/net_agent.h"
 #include "cli/net_loop.h"
 #include "cli/send_plan.h"
@@ -26,17 +27,25 @@ struct sending {
 
 /* --- reports --- */
 
-static void print_readers(const struct sending *s)
+static const char *shown_type(const struct send_part *part, char *out, size_t out_len)
+{
+    return cli_shown(span_part(part->type, 0, span_find(part->type, ';')), out, out_len);
+}
+
+/* Of several parts, each is named. */
+static void print_readers(const struct sending *s, const struct send_part *part)
 {
     const struct send_plan *plan = &s->plan;
-    char name[PARTY_NAME_MAX];
+    char name[PARTY_NAME_MAX], type[128];
+    if (plan->part_count > 1)
+        printf("%s (%s): ", part->path ? part->path : "the text", shown_type(part, type, sizeof type));
     if (plan->protection != PROTECT_SEAL) {
         printf("%sreadable by everyone on the path%s\n", cli_colour(plan->cli, COLOUR_BAD), cli_plain(plan->cli));
         return;
     }
     printf("readable by");
-    for (size_t i = 0; i < plan->reader_count; i++)
-        printf("%s %s (%s)", i ? "," : "", keyring_shown_name(plan->reader[i], name), send_plan_role(plan, i));
+    for (size_t i = 0; i < part->reader_count; i++)
+        printf("%s %s (%s)", i ? "," : "", keyring_shown_name(part->reader[i], name), send_plan_role(part, i));
     printf(", and nobody else\n");
 }
 
@@ -45,22 +54,55 @@ static void print_plan(const struct sending *s)
     const struct send_plan *plan = &s->plan;
     char shown[SEND_URI_MAX];
     printf("to %s\n", cli_shown(span_text(plan->recipient.name), shown, sizeof shown));
-    print_readers(s);
+    for (size_t i = 0; i < plan->part_count; i++)
+        print_readers(s, &plan->part[i]);
     if (plan->protection != PROTECT_NONE)
         printf("signed by %s\n", plan->self.name);
+    for (size_t i = 0; i < plan->middle_count; i++)
+        if (plan->outer && !(plan->middle[i].actions & LABEL_VIEW))
+            printf("%s may verify who signed it, and read nothing\n", plan->middle[i].party.name);
     fflush(stdout);
 }
 
-static json_t *json_readers(const struct sending *s)
+static json_t *json_readers(const struct send_part *part)
 {
     json_t *list = json_array();
     char name[PARTY_NAME_MAX];
-    for (size_t i = 0; i < s->plan.reader_count; i++) {
+    for (size_t i = 0; i < part->reader_count; i++) {
         json_t *reader = json_object();
-        json_object_set_new(reader, "name", cli_json_text(span_text(keyring_shown_name(s->plan.reader[i], name))));
-        json_object_set_new(reader, "role", json_string(send_plan_role(&s->plan, i)));
-        json_object_set_new(reader, "sha256", cli_json_hex(span_of(s->plan.reader[i]->hash, CERTIFICATE_HASH_LEN)));
+        json_object_set_new(reader, "name", cli_json_text(span_text(keyring_shown_name(part->reader[i], name))));
+        json_object_set_new(reader, "role", json_string(send_plan_role(part, i)));
+        json_object_set_new(reader, "sha256", cli_json_hex(span_of(part->reader[i]->hash, CERTIFICATE_HASH_LEN)));
         json_array_append_new(list, reader);
+    }
+    return list;
+}
+
+static json_t *json_parts(const struct send_plan *plan)
+{
+    json_t *list = json_array();
+    uint8_t hash[SHA256_LEN];
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct send_part *part = &plan->part[i];
+        json_t *out = json_object();
+        json_object_set_new(out, "content_type", cli_json_text(part->type));
+        json_object_set_new(out, "readers", json_readers(part));
+        json_object_set_new(out, "for_recipient", json_boolean(part->for_recipient));
+        if (sha256(part->content, hash))
+            json_object_set_new(out, "content_sha256", cli_json_hex(span_of(hash, sizeof hash)));
+        json_array_append_new(list, out);
+    }
+    return list;
+}
+
+static json_t *json_middles(const struct send_plan *plan)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < plan->middle_count; i++) {
+        json_t *out = json_object();
+        json_object_set_new(out, "host", json_string(plan->middle[i].party.host));
+        json_object_set_new(out, "actions", label_actions_json(plan->middle[i].actions));
+        json_array_append_new(list, out);
     }
     return list;
 }
@@ -96,7 +138,8 @@ static void json_result(const struct sending *s, json_t *out)
 static void print_json(const struct sending *s)
 {
     static const char *const protections[] = {
-        [PROTECT_SEAL] = "sealed", [PROTECT_SIGN] = "signed", [PROTECT_NONE] = "plain"};
+        [PROTECT_SEAL] = "sealed", [PROTECT_SIGN] = "signed", [PROTECT_CLEAR] = "clear-signed",
+        [PROTECT_NONE] = "plain"};
     const struct send_plan *plan = &s->plan;
     char peer[NET_ADDRESS_TEXT_MAX];
     uint8_t hash[SHA256_LEN];
@@ -107,13 +150,15 @@ static void print_json(const struct sending *s)
     json_object_set_new(out, "cseq", json_integer(s->ids.cseq));
     json_object_set_new(out, "date", json_string(s->ids.date));
     json_object_set_new(out, "protection", json_string(protections[plan->protection]));
-    json_object_set_new(out, "readers", json_readers(s));
+    json_object_set_new(out, "readers", json_readers(&plan->part[0]));
+    json_object_set_new(out, "parts", json_parts(plan));
+    json_object_set_new(out, "middles", json_middles(plan));
     json_object_set_new(out, "transport", json_string(s->place.transport == SIP_UDP ? "udp" : "tcp"));
     json_object_set_new(out, "peer", json_string(net_place_text(&s->place, peer)));
     json_object_set_new(out, "body_bytes", json_integer((json_int_t)s->body.body.len));
     if (sha256(s->body.body, hash))
         json_object_set_new(out, "body_sha256", cli_json_hex(span_of(hash, sizeof hash)));
-    if (sha256(plan->content, hash))
+    if (sha256(plan->part[0].content, hash))
         json_object_set_new(out, "content_sha256", cli_json_hex(span_of(hash, sizeof hash)));
     json_result(s, out);
     cli_print_json(out);

@@ -7,9 +7,26 @@
 #include "sipseal/sender.h"
 #include "ua/compose.h"
 
-enum { SEND_MIDDLES_MAX = LABELS_MAX, SEND_URI_MAX = 512, SEND_ARENA = 2 * 1024 * 1024 };
+enum {
+    SEND_MIDDLES_MAX = LABELS_MAX,
+    SEND_PART_READERS_MAX = 8, /* named for one further part */
+    SEND_URI_MAX = 512,
+    SEND_ARENA = 4 * 1024 * 1024,
+};
 
-enum protection { PROTECT_SEAL, PROTECT_SIGN, PROTECT_NONE };
+enum protection { PROTECT_SEAL, PROTECT_SIGN, PROTECT_CLEAR, PROTECT_NONE };
+
+/* The text, which is the first, or a further part that has readers of its own. */
+struct send_part {
+    const char *path; /* of a further part; null: the text */
+    struct span type, content;
+    struct party named[SEND_PART_READERS_MAX]; /* by --part */
+    size_t named_count;
+    bool for_recipient;                          /* else it is for middles alone: optional */
+    struct certificate *reader[CMS_READERS_MAX]; /* references; the recipient's come first */
+    size_t reader_count, recipient_count;
+    char cid[PARTY_CID_MAX], outer_cid[PARTY_CID_MAX];
+};
 
 struct send_plan {
     struct cli *cli;
@@ -18,20 +35,22 @@ struct send_plan {
     enum protection protection;
     struct party self, recipient;
     char request_uri[SEND_URI_MAX];
+    struct send_part part[SENDER_PARTS_MAX];
+    size_t part_count;
     struct middle_wish {
         struct party party;
         unsigned actions; /* enum label_action */
+        size_t part;      /* that it may view; all of them are there for it to verify */
     } middle[SEND_MIDDLES_MAX];
     size_t middle_count;
+    bool outer; /* a middle verifies what it cannot view: a signature stands around each sealing (REQ-INT-1) */
 
-    struct identity identity;
+    struct identity identity;    /* signs */
+    struct certificate *sealing; /* where others shall seal to, when that is another; a reference */
     bool has_identity;
-    struct certificate *reader[CMS_READERS_MAX]; /* references */
-    size_t reader_count, recipient_count;        /* the recipient's come first */
-    struct certificate *carry[SEND_MIDDLES_MAX]; /* the middles', so that the recipient can name them; borrowed */
+    struct certificate *carry[CERTIFICATES_IN_BAG_MAX]; /* the middles', to be named by the recipient; borrowed */
     size_t carry_count;
 
-    struct span content_type, content;
     uint32_t timeout_s;
     bool dry_run;
 };
@@ -45,10 +64,12 @@ void send_plan_close(struct send_plan *plan);
 enum exit_code send_plan_protect(struct send_plan *plan, const struct compose_identifiers *ids, int64_t now,
                                  struct sender_body *body);
 
-/* Which part a reader has in the message. */
-const char *send_plan_role(const struct send_plan *plan, size_t reader);
+/* What a reader of a part is in the message. */
+const char *send_plan_role(const struct send_part *part, size_t reader);
 
-enum { SEND_OPTION_COUNT = 9 };
+/* The options, and what they ask for (send_options.c). */
+enum { SEND_OPTION_COUNT = 11 };
 extern const struct option send_options[SEND_OPTION_COUNT];
+enum exit_code send_options_read(struct send_plan *plan);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <openssl/x509v3.h>
 
+#include "cms/key_kind.h"
 #include "cms/oid.h"
 #include "cms/primitives.h"
 #include "cms/private_key.h"
@@ -9,13 +10,65 @@
 
 enum { COMMON_NAME_MAX = 64 }; /* ub-common-name, RFC 5280 A.1 */
 
-enum rule issue_key(struct arena *arena, struct span *key_der)
+/* --- keys --- */
+
+static const struct issue_key_traits kinds[ISSUE_KEY_KINDS] = {
+    [ISSUE_P256] = {"p256", true, true},       [ISSUE_P384] = {"p384", true, true},
+    [ISSUE_RSA2048] = {"rsa2048", true, true}, [ISSUE_RSA3072] = {"rsa3072", true, true},
+    [ISSUE_RSA4096] = {"rsa4096", true, true}, [ISSUE_ED25519] = {"ed25519", true, false},
+    [ISSUE_X25519] = {"x25519", false, true},
+};
+
+const struct issue_key_traits *issue_key_traits(enum issue_key_kind kind)
+{
+    return &kinds[kind];
+}
+
+bool issue_key_named(struct span name, enum issue_key_kind *kind)
+{
+    for (size_t i = 0; i < ISSUE_KEY_KINDS; i++)
+        if (span_equal_nocase(name, span_text(kinds[i].name))) {
+            *kind = (enum issue_key_kind)i;
+            return true;
+        }
+    return false;
+}
+
+static EVP_PKEY *generate(enum issue_key_kind kind)
+{
+    switch (kind) {
+    case ISSUE_P256:
+        return EVP_EC_gen("P-256");
+    case ISSUE_P384:
+        return EVP_EC_gen("P-384");
+    case ISSUE_RSA2048:
+        return EVP_RSA_gen(2048);
+    case ISSUE_RSA3072:
+        return EVP_RSA_gen(3072);
+    case ISSUE_RSA4096:
+        return EVP_RSA_gen(4096);
+    case ISSUE_ED25519:
+        return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    case ISSUE_X25519:
+        return EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+    case ISSUE_KEY_KINDS:
+        break;
+    }
+    return NULL;
+}
+
+enum rule issue_key_of(struct arena *arena, enum issue_key_kind kind, struct span *key_der)
 {
     *key_der = (struct span){0};
-    EVP_PKEY *key = EVP_EC_gen("P-256");
+    EVP_PKEY *key = generate(kind);
     enum rule rule = key ? private_key_write(arena, key, key_der) : RULE_CRYPTO_LIBRARY;
     EVP_PKEY_free(key);
     return crypto_refused(rule);
+}
+
+enum rule issue_key(struct arena *arena, struct span *key_der)
+{
+    return issue_key_of(arena, ISSUE_P256, key_der);
 }
 
 /* --- the parts of certificates and lists --- */
@@ -82,17 +135,31 @@ static bool add_alternative_name(X509 *x, int type, struct span name)
     return ok;
 }
 
-static enum rule read_key(struct span key_der, EVP_PKEY **key)
+/* What kind of key it is, by its SubjectPublicKeyInfo, as whoever reads the certificate will judge it. */
+static const struct key_traits *traits_of(EVP_PKEY *key)
 {
-    char group[32];
-    size_t len;
+    uint8_t *info = NULL;
+    int len = i2d_PUBKEY(key, &info);
+    const struct key_traits *traits = len > 0 ? key_traits_of(span_of(info, (size_t)len), key) : NULL;
+    OPENSSL_free(info);
+    return traits;
+}
+
+static enum rule read_key(struct span key_der, EVP_PKEY **key, const struct key_traits **traits)
+{
     *key = private_key_read(key_der);
     if (!*key)
         return RULE_FILE_FORMAT;
-    if (EVP_PKEY_get_group_name(*key, group, sizeof group, &len) == 1 &&
-        span_equal(span_text(group), SPAN("prime256v1")))
-        return RULE_OK;
-    return RULE_CERT_KEY;
+    *traits = traits_of(*key);
+    return *traits ? RULE_OK : RULE_CERT_KEY;
+}
+
+/* By the authority's key: Ed25519 has its own (RFC 8410), P-384 is as strong as SHA-384. */
+static const EVP_MD *digest_for(EVP_PKEY *signer)
+{
+    if (EVP_PKEY_is_a(signer, "ED25519"))
+        return NULL;
+    return EVP_PKEY_is_a(signer, "EC") && EVP_PKEY_get_bits(signer) > 256 ? EVP_sha384() : EVP_sha256();
 }
 
 static enum rule into_arena(struct arena *arena, int len, int (*encode)(const void *, uint8_t **), const void *object,
@@ -135,7 +202,7 @@ static bool begin_certificate(X509 *x, EVP_PKEY *key, struct span name, int64_t 
 
 static enum rule finish_certificate(struct arena *arena, X509 *x, EVP_PKEY *signer, struct span *der)
 {
-    if (X509_sign(x, signer, EVP_sha256()) <= 0)
+    if (X509_sign(x, signer, digest_for(signer)) <= 0)
         return RULE_CRYPTO_LIBRARY;
     return into_arena(arena, i2d_X509(x, NULL), encode_certificate, x, der);
 }
@@ -145,8 +212,11 @@ enum rule issue_authority(struct arena *arena, struct span key_der, struct span 
 {
     EVP_PKEY *key = NULL;
     X509 *x = X509_new();
+    const struct key_traits *traits;
     *certificate_der = (struct span){0};
-    enum rule rule = name.len > 0 && name.len <= COMMON_NAME_MAX ? read_key(key_der, &key) : RULE_CERT_SYNTAX;
+    enum rule rule = name.len > 0 && name.len <= COMMON_NAME_MAX ? read_key(key_der, &key, &traits) : RULE_CERT_SYNTAX;
+    if (rule == RULE_OK && !traits->signs)
+        rule = RULE_CERT_KEY;
     if (rule == RULE_OK &&
         (!begin_certificate(x, key, name, not_before, not_after) ||
          X509_set_issuer_name(x, X509_get_subject_name(x)) != 1 ||
@@ -161,16 +231,24 @@ enum rule issue_authority(struct arena *arena, struct span key_der, struct span 
     return crypto_refused(rule);
 }
 
-static bool add_leaf_extensions(X509 *x, X509 *issuer, const struct issue_terms *terms)
+/* The key usage in OpenSSL's syntax (RFC 5280 4.2.1.3); null for a key that cannot do what is asked. */
+static const char *key_usage(enum issue_usage usage, const struct key_traits *traits)
 {
-    static const char *const usages[] = {
-        [ISSUE_SIGN_AND_SEAL] = "critical,digitalSignature,keyAgreement",
-        [ISSUE_SIGN] = "critical,digitalSignature",
-        [ISSUE_SEAL] = "critical,keyAgreement",
-    };
+    bool signs = usage != ISSUE_SEAL, seals = usage != ISSUE_SIGN;
+    if ((signs && !traits->signs) || (seals && !traits->agrees && !traits->enciphers))
+        return NULL;
+    if (!seals)
+        return "critical,digitalSignature";
+    if (traits->agrees)
+        return signs ? "critical,digitalSignature,keyAgreement" : "critical,keyAgreement";
+    return signs ? "critical,digitalSignature,keyEncipherment" : "critical,keyEncipherment";
+}
+
+static bool add_leaf_extensions(X509 *x, X509 *issuer, const struct issue_terms *terms, const char *usage)
+{
     bool user = terms->kind == ISSUE_USER;
     return add_extension(x, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
-           add_extension(x, issuer, NID_key_usage, usages[terms->usage]) &&
+           add_extension(x, issuer, NID_key_usage, usage) &&
            add_extension(x, issuer, NID_ext_key_usage, user ? "emailProtection" : oid_dotted(OID_SIP_DOMAIN)) &&
            add_extension(x, issuer, NID_subject_key_identifier, "hash") &&
            add_extension(x, issuer, NID_authority_key_identifier, "keyid:always") &&
@@ -182,11 +260,15 @@ enum rule issue_certificate(struct arena *arena, const struct identity *authorit
 {
     EVP_PKEY *key = NULL;
     X509 *x = X509_new(), *issuer = authority->certificate->x509;
+    const struct key_traits *traits;
+    const char *usage = NULL;
     *certificate_der = (struct span){0};
-    enum rule rule = is_printable(terms->name) ? read_key(key_der, &key) : RULE_CERT_SYNTAX;
+    enum rule rule = is_printable(terms->name) ? read_key(key_der, &key, &traits) : RULE_CERT_SYNTAX;
+    if (rule == RULE_OK && !(usage = key_usage(terms->usage, traits)))
+        rule = RULE_CERT_KEY;
     if (rule == RULE_OK && (!begin_certificate(x, key, terms->name, terms->not_before, terms->not_after) ||
                             X509_set_issuer_name(x, X509_get_subject_name(issuer)) != 1 ||
-                            !add_leaf_extensions(x, issuer, terms)))
+                            !add_leaf_extensions(x, issuer, terms, usage)))
         rule = RULE_CERT_SYNTAX;
     if (rule == RULE_OK)
         rule = finish_certificate(arena, x, authority->key, certificate_der);
@@ -249,7 +331,7 @@ enum rule issue_crl(struct arena *arena, const struct identity *authority, const
     for (size_t i = 0; ok && i < count; i++)
         ok = add_revoked(crl, serials[i], X509_CRL_get0_lastUpdate(crl));
     enum rule rule = ok ? RULE_OK : RULE_CERT_SYNTAX;
-    if (ok && (X509_CRL_sort(crl) != 1 || X509_CRL_sign(crl, authority->key, EVP_sha256()) <= 0))
+    if (ok && (X509_CRL_sort(crl) != 1 || X509_CRL_sign(crl, authority->key, digest_for(authority->key)) <= 0))
         rule = RULE_CRYPTO_LIBRARY;
     if (rule == RULE_OK)
         rule = into_arena(arena, i2d_X509_CRL(crl, NULL), encode_crl, crl, crl_der);

@@ -13,6 +13,7 @@ struct signing {
     const struct identity *signer;
     const struct certificate *sealing; /* named by an attribute; null: none */
     int64_t time;
+    bool detached; /* the content is not carried */
     struct signature_choice choice;
 };
 
@@ -129,8 +130,10 @@ static enum rule put_all(struct der_writer *w, const struct signing *s, struct s
     der_wrap(w, DER_SET, whole);
     der_put_set_of(w, DER_CONTEXT_CONSTRUCTED(0), bag, bag_count);
     mark = der_mark(w);
-    der_put_item(w, DER_OCTET_STRING, content);
-    der_wrap(w, DER_CONTEXT_CONSTRUCTED(0), mark);
+    if (!s->detached) {
+        der_put_item(w, DER_OCTET_STRING, content);
+        der_wrap(w, DER_CONTEXT_CONSTRUCTED(0), mark);
+    }
     der_put_oid(w, OID_DATA);
     der_wrap(w, DER_SEQUENCE, mark);
     mark = der_mark(w);
@@ -139,6 +142,42 @@ static enum rule put_all(struct der_writer *w, const struct signing *s, struct s
     der_put_small(w, 1);
     content_info_wrap(w, OID_SIGNED_DATA, whole);
     return w->full ? RULE_INTERNAL : RULE_OK;
+}
+
+/* The object, in the arena. `s` says all but the choice, which the signer's key makes. */
+static enum rule sign(struct arena *arena, struct signing *s, struct certificate *const *others, size_t other_count,
+                      struct span content, struct span *der)
+{
+    struct span bag[CERTIFICATES_IN_BAG_MAX];
+    size_t count, before = arena_mark(arena);
+    *der = (struct span){0};
+    if (!primitives())
+        return RULE_CRYPTO_LIBRARY;
+    if (!signature_of(s->signer->certificate->key_kind, &s->choice))
+        return RULE_CERT_KEY;
+    enum rule rule = collect_bag(s, others, other_count, bag, &count);
+    if (rule != RULE_OK)
+        return rule;
+    if (content.len > DER_LENGTH_MAX / 2)
+        return RULE_CMS_LIMIT;
+    size_t room = FIXED_ROOM + content.len + s->signer->certificate->issuer_and_serial.len;
+    for (size_t i = 0; i < count; i++)
+        room += bag[i].len;
+    struct der_writer w = der_writer_over(arena_take(arena, room), room);
+    rule = w.full ? RULE_NO_MEMORY : put_all(&w, s, bag, count, content);
+    if (rule != RULE_OK) {
+        arena_rewind(arena, before);
+        return rule;
+    }
+    *der = der_written(&w);
+    return RULE_OK;
+}
+
+/* Only a sealing certificate that is another is named. */
+static const struct certificate *named_sealing(const struct identity *signer, const struct certificate *sealing)
+{
+    bool differs = sealing && memcmp(sealing->hash, signer->certificate->hash, CERTIFICATE_HASH_LEN) != 0;
+    return differs ? sealing : NULL;
 }
 
 enum rule cms_sign(struct arena *arena, const struct identity *signer, struct certificate *const *others,
@@ -151,29 +190,28 @@ enum rule cms_sign_preferring(struct arena *arena, const struct identity *signer
                               struct certificate *const *others, size_t other_count, struct span content,
                               int64_t signing_time, struct span *der)
 {
-    bool differs = sealing && memcmp(sealing->hash, signer->certificate->hash, CERTIFICATE_HASH_LEN) != 0;
-    struct signing s = {.signer = signer, .sealing = differs ? sealing : NULL, .time = signing_time};
-    struct span bag[CERTIFICATES_IN_BAG_MAX];
-    size_t count, before = arena_mark(arena);
-    *der = (struct span){0};
-    if (!primitives())
-        return RULE_CRYPTO_LIBRARY;
-    if (!signature_of(signer->certificate->key_kind, &s.choice))
-        return RULE_CERT_KEY;
-    enum rule rule = collect_bag(&s, others, other_count, bag, &count);
-    if (rule != RULE_OK)
-        return rule;
-    if (content.len > DER_LENGTH_MAX / 2)
-        return RULE_CMS_LIMIT;
-    size_t room = FIXED_ROOM + content.len + signer->certificate->issuer_and_serial.len;
-    for (size_t i = 0; i < count; i++)
-        room += bag[i].len;
-    struct der_writer w = der_writer_over(arena_take(arena, room), room);
-    rule = w.full ? RULE_NO_MEMORY : put_all(&w, &s, bag, count, content);
-    if (rule != RULE_OK) {
-        arena_rewind(arena, before);
-        return rule;
-    }
-    *der = der_written(&w);
-    return RULE_OK;
+    struct signing s = {.signer = signer, .sealing = named_sealing(signer, sealing), .time = signing_time};
+    return sign(arena, &s, others, other_count, content, der);
+}
+
+enum rule cms_sign_detached(struct arena *arena, const struct identity *signer, const struct certificate *sealing,
+                            struct certificate *const *others, size_t other_count, struct span content,
+                            int64_t signing_time, struct span *der)
+{
+    struct signing s = {
+        .signer = signer,
+        .sealing = named_sealing(signer, sealing),
+        .time = signing_time,
+        .detached = true,
+    };
+    return sign(arena, &s, others, other_count, content, der);
+}
+
+struct span cms_micalg(enum key_kind kind)
+{
+    struct signature_choice choice;
+    if (!signature_of(kind, &choice))
+        return SPAN("");
+    return choice.digest == OID_SHA512 ? SPAN("sha-512") : choice.digest == OID_SHA384 ? SPAN("sha-384")
+                                                                                      : SPAN("sha-256");
 }

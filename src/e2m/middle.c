@@ -111,11 +111,8 @@ static struct span whole_entity(struct examination *e, const struct mime_entity 
                             .content_type = writer_span(&type),
                             .content_id = entity->content_id,
                             .binary = entity->encoding != MIME_BASE64,
+                            .base64 = entity->encoding == MIME_BASE64,
                         });
-    if (entity->encoding == MIME_BASE64 && !w.full) {
-        w.len -= 2;
-        writer_text(&w, "Content-Transfer-Encoding: base64\r\n\r\n");
-    }
     writer_put(&w, entity->body);
     if (type.full || w.full) {
         message_breaks(e, RULE_NO_MEMORY);
@@ -261,6 +258,9 @@ static void examine_signed(struct examination *e, struct verdict_part *part, con
     if (is_resource(proof.broken))
         message_breaks(e, proof.broken);
     note_proof(e, part, &proof, cid);
+    /* A signature around a sealing shows nothing by itself; what is opened in it is disclosed on its own. */
+    if (part->state == PART_SIGNED && !(proof.has_content && proof.content.kind == MIME_SEALED))
+        disclose(e, part, whole_entity(e, entity));
     size_t inside = e->verdict->part_count;
     if (proof.has_content && proof.content.kind == MIME_SEALED) {
         examine_sealed(e, &proof.content);
@@ -341,7 +341,6 @@ static void examine_clear_signed(struct examination *e, const struct mime_entity
         return;
     part->asked = asked_of_self(e, entity->content_id, LABEL_VERIFY);
     part->labelled = part->asked != 0;
-    disclose(e, part, whole_entity(e, entity));
     examine_signed(e, part, entity, NULL, entity->content_id);
 }
 

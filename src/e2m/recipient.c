@@ -62,6 +62,11 @@ static void open_signed(struct opening *o, struct received_part *part, const str
     /* signed(sealed(signed(content))): the inner signature is the end-to-end one (REQ-INT-1). The outer one has been
      * judged; its certificates are no longer needed. */
     struct mime_entity inner = part->proof.content;
+    if (!sealed) {
+        part->outer_signed = true;
+        part->outer_cid = part->cid;
+        part->outer_proof = part->proof.kind;
+    }
     proof_clear(&part->proof);
     part->proof.broken = RULE_SIGNATURE_ABSENT;
     open_sealed(o, part, &inner);

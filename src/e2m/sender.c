@@ -1,149 +1,105 @@
-#include "sipseal/sender.h"
-
+#include "e2m/sender_layer.h"
 #include "sipseal/cms.h"
-#include "sipseal/mime.h"
-#include "sipseal/sipfrag.h"
 
-enum {
-    SIGNED_ENTITY_ROOM = 16 * 1024, /* heads, delimiters and the signed copy of the headers, beside the content */
-    BODY_ROOM = 48 * 1024,          /* signature, certificates and RecipientInfos, beside the signed entity */
-    HEADERS_ROOM = 16 * 1024,
-};
+enum { HEADERS_ROOM = 16 * 1024, PART_ROOM = 1024 /* the head of a part, and its delimiter */ };
 
-#define SIGNED_TYPE SPAN("application/pkcs7-mime;smime-type=signed-data;name=\"smime.p7m\"")
-#define SEALED_TYPE SPAN("application/pkcs7-mime;smime-type=authEnveloped-data;name=\"smime.p7m\"")
-#define OBJECT_DISPOSITION SPAN("attachment;filename=\"smime.p7m\";handling=required")
+/* --- what can be asked for --- */
 
-static bool sealing(const struct sender_draft *draft)
+static enum rule check(const struct sender_draft *draft)
 {
-    return draft->reader_count > 0;
+    size_t content = 0;
+    if (draft->part_count == 0 || draft->part_count > SENDER_PARTS_MAX)
+        return RULE_CMS_STRUCTURE;
+    for (size_t i = 0; i < draft->part_count; i++) {
+        const struct sender_part *part = &draft->part[i];
+        if (part->reader_count > CMS_READERS_MAX)
+            return RULE_CMS_LIMIT;
+        if (!sender_layers_fit(part))
+            return RULE_CMS_STRUCTURE;
+        if (part->content.len > SENDER_CONTENT_MAX - content)
+            return RULE_MIME_SIZE;
+        content += part->content.len;
+    }
+    return RULE_OK;
 }
 
-/* Binds the content to the part and to its readers, so that none of them can seal it again for somebody else in the
- * sender's name (protocol.md 2.1). */
-static void fill_sealed_for(const struct sender_draft *draft, struct sealed_for *sealed_for)
+static size_t body_room(const struct sender_draft *draft)
 {
-    sealed_for->cid = draft->cid;
-    sealed_for->reader_count = draft->reader_count;
-    for (size_t i = 0; i < draft->reader_count; i++)
-        memcpy(sealed_for->reader[i], draft->reader[i]->hash, CERTIFICATE_HASH_LEN);
+    size_t room = PART_ROOM;
+    for (size_t i = 0; i < draft->part_count; i++)
+        room += PART_ROOM + draft->part[i].content.len + sender_layers_room(draft, &draft->part[i]);
+    return room;
 }
 
-static void write_content(struct writer *w, const struct sender_draft *draft)
-{
-    mime_write_head(w, &(struct mime_head){
-                           .content_type = draft->content_type,
-                           .disposition = draft->disposition,
-                           .binary = true,
-                       });
-    writer_put(w, draft->content);
-}
+/* --- the body --- */
 
-static void write_frag(struct writer *w, const struct sender_draft *draft)
+/* Different readers for different parts (protocol.md 2; REQ-CONF-1, REQ-CONF-2). */
+static enum rule write_parts(struct sender_work *work, struct writer *body, struct mime_head *head)
 {
-    struct sealed_for sealed_for;
-    mime_write_head(w, &(struct mime_head){
-                           .content_type = SPAN("message/sipfrag"),
-                           .disposition = SPAN("aib;handling=optional"),
-                           .binary = true,
-                       });
-    if (sealing(draft))
-        fill_sealed_for(draft, &sealed_for);
-    sipfrag_write(w, &draft->context, &draft->labels, sealing(draft) ? &sealed_for : NULL);
-}
-
-/* multipart/mixed of the content and the signed copy of the headers (protocol.md 2.1, 2.4; RFC 3893). */
-static void write_signed_entity(struct writer *w, const struct sender_draft *draft)
-{
+    const struct sender_draft *draft = work->draft;
     char boundary[MIME_BOUNDARY_LEN + 1];
-    uint8_t type[MIME_BOUNDARY_LEN + 64];
-    struct writer type_writer = writer_over(type, sizeof type);
-
-    mime_boundary(draft->random, boundary);
-    writer_text(&type_writer, "multipart/mixed;boundary=\"");
-    writer_text(&type_writer, boundary);
-    writer_byte(&type_writer, '"');
-    mime_write_head(w, &(struct mime_head){.content_type = writer_span(&type_writer)});
-    mime_write_delimiter(w, boundary, true);
-    write_content(w, draft);
-    mime_write_delimiter(w, boundary, false);
-    write_frag(w, draft);
-    mime_write_close(w, boundary);
+    enum rule rule = sender_multipart_type(work, SPAN("multipart/mixed"), &head->content_type, boundary);
+    for (size_t i = 0; rule == RULE_OK && i < draft->part_count; i++) {
+        struct sender_entity entity;
+        rule = sender_wrap(work, &draft->part[i], &entity);
+        if (rule != RULE_OK)
+            return rule;
+        mime_write_delimiter(body, boundary, i == 0);
+        sender_write_entity(body, &entity);
+    }
+    mime_write_close(body, boundary);
+    return rule;
 }
 
-static enum rule sign(const struct sender_draft *draft, struct arena *arena, struct span *der)
+static enum rule write_one(struct sender_work *work, struct writer *body, struct mime_head *head)
 {
-    struct writer w = arena_writer(arena, draft->content.len + SIGNED_ENTITY_ROOM);
-    if (!w.at)
-        return RULE_NO_MEMORY;
-    write_signed_entity(&w, draft);
-    if (w.full)
-        return RULE_MIME_SIZE;
-    return cms_sign(arena, draft->signer, draft->carry, draft->carry_count, writer_span(&w), draft->now, der);
-}
-
-static enum rule seal(const struct sender_draft *draft, struct arena *arena, struct span signed_der, struct span *der)
-{
-    struct writer w = arena_writer(arena, signed_der.len + 512);
-    if (!w.at)
-        return RULE_NO_MEMORY;
-    mime_write_head(&w, &(struct mime_head){
-                            .content_type = SIGNED_TYPE,
-                            .disposition = OBJECT_DISPOSITION,
-                            .binary = true,
-                        });
-    writer_put(&w, signed_der);
-    if (w.full)
-        return RULE_MIME_SIZE;
-    return cms_seal(arena, draft->reader, draft->reader_count, writer_span(&w), der);
+    struct sender_entity entity;
+    enum rule rule = sender_wrap(work, &work->draft->part[0], &entity);
+    if (rule != RULE_OK)
+        return rule;
+    *head = entity.head;
+    writer_put(body, entity.body);
+    return RULE_OK;
 }
 
 /* The header lines that go with the body; mime_write_head's empty line is left to whoever composes the message. */
-static void write_headers(struct writer *w, const struct sender_draft *draft)
+static void write_headers(struct writer *w, const struct sender_draft *draft, const struct mime_head *head)
 {
     for (size_t i = 0; i < draft->labels.count; i++)
         label_write(w, &draft->labels.label[i]);
     writer_text(w, "MIME-Version: 1.0\r\n");
-    mime_write_head(w, &(struct mime_head){
-                           .content_type = sealing(draft) ? SEALED_TYPE : SIGNED_TYPE,
-                           .content_id = draft->cid,
-                           .disposition = OBJECT_DISPOSITION,
-                           .binary = true,
-                       });
+    mime_write_head(w, head);
     if (!w->full)
         w->len -= 2;
 }
 
-/* Signs and seals in working memory, and puts what is to be sent into `body`. */
-static enum rule write_body(const struct sender_draft *draft, struct arena *arena, struct writer *body)
+/* Signs and seals in working memory, and puts what is to be sent into `body` and `headers`. */
+static enum rule write_message(const struct sender_draft *draft, struct arena *arena, struct writer *headers,
+                               struct writer *body)
 {
-    struct span der;
-    enum rule rule = sign(draft, arena, &der);
-    if (rule == RULE_OK && sealing(draft))
-        rule = seal(draft, arena, der, &der);
+    struct sender_work work = {.draft = draft, .arena = arena};
+    struct mime_head head = {.content_type = {0}};
+    enum rule rule = draft->part_count > 1 ? write_parts(&work, body, &head) : write_one(&work, body, &head);
     if (rule != RULE_OK)
         return rule;
-    writer_put(body, der);
-    return body->full ? RULE_MIME_SIZE : RULE_OK;
+    write_headers(headers, draft, &head);
+    return headers->full || body->full ? RULE_MIME_SIZE : RULE_OK;
 }
 
 enum rule sender_protect(const struct sender_draft *draft, struct arena *arena, struct sender_body *out)
 {
-    if (draft->content.len > SENDER_CONTENT_MAX)
-        return RULE_MIME_SIZE;
-    if (draft->reader_count > CMS_READERS_MAX)
-        return RULE_CMS_LIMIT;
-
+    enum rule rule = check(draft);
+    if (rule != RULE_OK)
+        return rule;
     size_t start = arena_mark(arena);
     struct writer headers = arena_writer(arena, HEADERS_ROOM);
-    struct writer body = arena_writer(arena, draft->content.len + SIGNED_ENTITY_ROOM + BODY_ROOM);
+    struct writer body = arena_writer(arena, body_room(draft));
     if (!headers.at || !body.at) {
         arena_rewind(arena, start);
         return RULE_NO_MEMORY;
     }
     size_t work = arena_mark(arena);
-    write_headers(&headers, draft);
-    enum rule rule = headers.full ? RULE_MIME_SIZE : write_body(draft, arena, &body);
+    rule = write_message(draft, arena, &headers, &body);
     arena_rewind(arena, rule == RULE_OK ? work : start);
     if (rule == RULE_OK)
         *out = (struct sender_body){.headers = writer_span(&headers), .body = writer_span(&body)};

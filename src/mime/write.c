@@ -28,6 +28,8 @@ void mime_write_head(struct writer *w, const struct mime_head *head)
     write_header(w, "Content-Type", head->content_type);
     if (head->binary)
         write_header(w, "Content-Transfer-Encoding", SPAN("binary"));
+    else if (head->base64)
+        write_header(w, "Content-Transfer-Encoding", SPAN("base64"));
     write_header(w, "Content-Disposition", head->disposition);
     writer_text(w, "\r\n");
 }

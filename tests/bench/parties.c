@@ -151,12 +151,17 @@ struct span parties_message(const struct parties *p, const struct parties_draft 
                                                .date = writer_span(&date)},
                                    .now = draft->now,
                                    .signer = &p->alice,
-                                   .content_type = SPAN("text/plain;charset=UTF-8"),
-                                   .disposition = SPAN("render"),
-                                   .content = text_of(arena, draft->number),
-                                   .reader = readers,
-                                   .reader_count = draft->readers,
-                                   .cid = SPAN(CONTENT_ID)};
+                                   .part = {{
+                                       .content_type = SPAN("text/plain;charset=UTF-8"),
+                                       .disposition = SPAN("render"),
+                                       .content = text_of(arena, draft->number),
+                                       .layer = {{.kind = SENDER_SIGNED},
+                                                 {.kind = SENDER_SEALED, .cid = SPAN(CONTENT_ID)}},
+                                       .layer_count = 2,
+                                       .reader = readers,
+                                       .reader_count = draft->readers,
+                                   }},
+                                   .part_count = 1};
     struct sender_body body;
     NEED(!call_id.full && !date.full && draft->readers >= 1 && draft->readers <= PARTIES_READERS_MAX);
     NEED(label_parse(SPAN(PROXY ";cid=\"" CONTENT_ID "\";action=\"view verify\""), &sending.labels.label[0]) ==

@@ -118,3 +118,11 @@ def verified(body, anchors):
     result = run([PROGRAM, "cms", "-verify", "-binary", "-inform", "DER", "-CAfile", anchors, "-purpose", "any"],
                  body, status=None)
     return result.stdout if result.returncode == 0 else None
+
+
+def verified_mime(entity, anchors):
+    """What `openssl cms -verify` accepts of a multipart/signed with its head, as a reader of mail does; None when it does
+    not."""
+    result = run([PROGRAM, "cms", "-verify", "-inform", "SMIME", "-CAfile", anchors, "-purpose", "any"], entity,
+                 status=None)
+    return result.stdout if result.returncode == 0 else None

@@ -46,6 +46,10 @@ class Home:
         """Certificate and key, for OpenSSL and BouncyCastle."""
         return Party(self.keys, self.name)
 
+    def draft(self, recipient, text, *options):
+        """The request that `sipseal send` would send, as bytes."""
+        return self.sipseal("send", "--dry-run", "--as", self.name, *options, recipient, text)
+
     def issue(self, *options):
         self.sipseal("ca", "issue", "--ca", self.site.ca, "-o", self.keys, *options, self.name)
         return self
@@ -188,10 +192,11 @@ class Site:
         self._ends = []
         run([self.sipseal, "ca", "init", "-o", self.ca], environment={"HOME": self.path, "PATH": "/usr/bin:/bin"})
 
-    def home(self, name):
+    def home(self, name, *options):
+        """`options` are those of `ca issue`, for a home that is new."""
         if name not in self._homes:
             self._homes[name] = Home(self, name)
-            self._homes[name].issue()
+            self._homes[name].issue(*options)
         return self._homes[name]
 
     def at_end(self, stop):

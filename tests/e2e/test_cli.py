@@ -223,7 +223,9 @@ def a_text_arrives_with_its_proven_sender_and_its_readers_over_tcp_and_ipv6():
         # Bob has no contact for the proxy: its certificate came along, and chains to what he trusts.
         assert [r["name"] for r in part["readers"]] == [BOB, PROXY1] and part["readers"][0]["self"], part
         assert report["body_sha256"] == told["body_sha256"] and part["content_sha256"] == told["content_sha256"]
-        assert report["labels"] == [{"host": PROXY1, "actions": ["view", "verify"]}], report
+        cid = report["parts"][0]["cid"]
+        asked = [{"host": PROXY1, "cids": [cid], "actions": ["view", "verify"]}]
+        assert report["labels"] == report["parts"][0]["asked"] == asked, report
         ua.stop()
 
 
@@ -512,7 +514,17 @@ def a_wrong_command_line_is_exit_2_and_says_what_to_do():
                   ["send", "--as", ALICE, "--plain", "--sign-only", BOB, "x"],
                   ["send", "--as", ALICE, "--plain", "--middle", PROXY1, BOB, "x"],
                   ["send", "--as", ALICE, "--middle", f"{PROXY1}=eat", BOB, "x"],
-                  ["send", "--as", ALICE, "--middle", f"{PROXY1}=verify", BOB, "x"],
+                  ["send", "--as", ALICE, "--clear", "--sign-only", BOB, "x"],
+                  ["send", "--as", ALICE, "--part", "only-a-file", BOB, "x"],
+                  ["send", "--as", ALICE, "--part", "file:no-type:" + BOB, BOB, "x"],
+                  ["send", "--as", ALICE, "--part", "file:text/plain:", BOB, "x"],
+                  ["send", "--as", ALICE, "--part", "file:text/plain:not a name", BOB, "x"],
+                  ["send", "--as", ALICE, "--clear", "--part", f"file:text/plain:{BOB}", BOB, "x"],
+                  ["ca", "issue", "--key", "ed25519", "a@b.example"],
+                  ["ca", "issue", "--seal", "ed25519", "a@b.example"],
+                  ["ca", "issue", "--sign", "x25519", "a@b.example"], ["ca", "issue", "--key", "p521", "a@b.example"],
+                  ["ca", "issue", "--key", "p256", "--separate", "a@b.example"], ["ca", "init", "--key", "x25519"],
+                  ["ca", "issue", "proxy1.home.example.sign"],
                   ["send", "--as", ALICE, "--content-type", "text/plain\r\nX: y", BOB, "x"],
                   ["send", "--as", ALICE, "--proxy", "nonsense", BOB, "x"],
                   ["send", "--as", ALICE, "--timeout", "0", BOB, "x"], ["send", "--as", ALICE, BOB, ""],

@@ -1,4 +1,6 @@
 import java.io.FileReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.PrivateKey;
@@ -84,6 +86,7 @@ import org.bouncycastle.util.Pack;
  *
  *     open CERTIFICATE KEY             AuthEnvelopedData to its content, as that reader
  *     verify ANCHOR                    SignedData to its content; signer and chain are checked
+ *     verify ANCHOR CONTENT            SignedData without content, and the file with what it is over; the same
  *     seal READER...                   content to AuthEnvelopedData, AES-128-GCM: one KeyAgreeRecipientInfo for the
  *                                      readers on each curve, RSAES-OAEP with SHA-256 for each with RSA
  *     envelop READER...                content to EnvelopedData, AES-128-CBC: the same for curves, PKCS#1 v1.5 for RSA
@@ -104,7 +107,11 @@ public final class Bouncy {
         byte[] output;
         switch (words[0]) {
             case "open": output = open(input, certificate(files.get(0)), key(files.get(1))); break;
-            case "verify": output = verify(input, certificate(files.get(0))); break;
+            case "verify":
+                output = verify(files.size() == 1 ? new CMSSignedData(input) : new CMSSignedData(
+                    new CMSProcessableByteArray(Files.readAllBytes(Path.of(files.get(1)))), input),
+                    certificate(files.get(0)));
+                break;
             case "seal": output = seal(input, files); break;
             case "envelop": output = envelop(input, files); break;
             case "sign":
@@ -221,8 +228,7 @@ public final class Bouncy {
         return out;
     }
 
-    private static byte[] verify(byte[] der, X509Certificate anchor) throws Exception {
-        CMSSignedData signed = new CMSSignedData(der);
+    private static byte[] verify(CMSSignedData signed, X509Certificate anchor) throws Exception {
         Collection<SignerInformation> signers = signed.getSignerInfos().getSigners();
         if (signers.size() != 1) {
             throw new IllegalArgumentException(signers.size() + " signers");

@@ -47,6 +47,15 @@ def verified(body, anchor):
     return result.stdout if result.returncode == 0 else None
 
 
+def verified_beside(signature, content, anchor):
+    """Whether it accepts a SignedData over a content that stands beside it."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        result = _bouncy(["verify", anchor, file.name], signature, status=None)
+    return result.returncode == 0 and result.stdout == content
+
+
 def seal(content, readers, word="seal"):
     """`word` is "envelop" for EnvelopedData."""
     return _bouncy([word, *readers], content)

@@ -135,17 +135,23 @@ struct span scene_message(struct scene *s, const struct scene_draft *draft)
                     .date = date_text(s, draft->date)},
         .now = draft->date,
         .signer = draft->signer,
-        .content_type = SPAN("text/plain;charset=UTF-8"),
-        .disposition = SPAN("render"),
-        .content = span_text(draft->text),
-        .reader = readers,
-        .reader_count = draft->reader_count,
-        .cid = SPAN(CID),
+        .part = {{
+            .content_type = SPAN("text/plain;charset=UTF-8"),
+            .disposition = SPAN("render"),
+            .content = span_text(draft->text),
+            .layer = {{.kind = SENDER_SIGNED, .cid = SPAN(CID)}, {.kind = SENDER_SEALED, .cid = SPAN(CID)}},
+            .layer_count = draft->reader_count ? 2 : 1,
+            .reader = readers,
+            .reader_count = draft->reader_count,
+        }},
+        .part_count = 1,
     };
+    if (draft->reader_count)
+        sending.part[0].layer[0].cid = SPAN("");
     if (draft->sealed.len) {
-        sending.content = draft->sealed;
-        sending.content_type = SPAN("application/pkcs7-mime;smime-type=authEnveloped-data");
-        sending.disposition = SPAN("attachment;handling=required");
+        sending.part[0].content = draft->sealed;
+        sending.part[0].content_type = SPAN("application/pkcs7-mime;smime-type=authEnveloped-data");
+        sending.part[0].disposition = SPAN("attachment;handling=required");
     }
     if (draft->label) {
         assert_rule(label_parse(span_text(draft->label), &sending.labels.label[0]), RULE_OK);

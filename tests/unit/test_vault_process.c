@@ -131,9 +131,19 @@ static struct span sealed_message(struct fixture *f, const struct identity *one,
     bool labelled = one == &f->proxy || other == &f->proxy;
     struct sender_body body;
     struct sender_draft draft = {
-        .context = context_of(f), .now = PKI_NOW, .signer = &f->alice, .content_type = SPAN("text/plain"),
-        .disposition = SPAN("render"), .content = SPAN(SECRET), .reader = reader, .reader_count = other ? 2 : 1,
-        .cid = SPAN(CID),
+        .context = context_of(f),
+        .now = PKI_NOW,
+        .signer = &f->alice,
+        .part = {{
+            .content_type = SPAN("text/plain"),
+            .disposition = SPAN("render"),
+            .content = SPAN(SECRET),
+            .layer = {{.kind = SENDER_SIGNED}, {.kind = SENDER_SEALED, .cid = SPAN(CID)}},
+            .layer_count = 2,
+            .reader = reader,
+            .reader_count = other ? 2 : 1,
+        }},
+        .part_count = 1,
     };
     if (labelled) {
         assert_rule(label_parse(SPAN(PROXY ";cid=\"" CID "\";action=\"view verify\""), &draft.labels.label[0]),
