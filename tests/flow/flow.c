@@ -19,9 +19,33 @@ bool flow_fail(struct flow *f, const char *format, ...)
     return false;
 }
 
+static bool run_statement(struct flow *f);
+
+/* use FILE: its statements, as if they stood here. The file lies beside the script, or as the path says from there. */
+static bool use_file(struct flow *f)
+{
+    char path[1024];
+    const char *of_script = f->path, *slash = strrchr(of_script, '/');
+    struct script inner;
+    if (f->statement.count != 2)
+        return flow_fail(f, "use FILE");
+    snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash + 1 - of_script) : 0, of_script, f->statement.word[1]);
+    bool passed = script_open(&inner, path) ? true : flow_fail(f, "%s cannot be read", path);
+    f->path = path;
+    while (passed && script_next(&inner, &f->statement))
+        passed = run_statement(f);
+    f->path = of_script;
+    script_close(&inner);
+    return passed;
+}
+
 static bool run_statement(struct flow *f)
 {
     bool known;
+    if (strcmp(f->statement.word[0], "use") == 0)
+        return use_file(f);
+    if (!corpus_statement(f, &known) || known)
+        return f->reason[0] == '\0';
     if (!station_configure(f, &known) || known)
         return f->reason[0] == '\0';
     if (!f->current || !station_start(f, f->current))
@@ -78,8 +102,10 @@ static bool run_file(const char *path)
         station_free(&f->station[i]);
     for (size_t i = 0; f && i < f->last_count; i++)
         free(f->last[i].bytes);
-    if (f)
+    if (f) {
         arena_close(&f->arena);
+        free(f->kept);
+    }
     free(f);
     return passed;
 }
