@@ -16,6 +16,19 @@ static bool rule_is(struct flow *f, enum rule rule)
     return strcmp(wanted, rule_name(rule)) == 0 ? true : flow_fail(f, "the rule is %s", rule_name(rule));
 }
 
+/* FOLDER/CASE-N.bin */
+static bool write_message(struct flow *f)
+{
+    char path[1024];
+    const char *slash = strrchr(f->path, '/'), *name = slash ? slash + 1 : f->path;
+    snprintf(path, sizeof path, "%s/%.*s-%u.bin", f->folder, (int)(strlen(name) - strlen(".flow")), name, f->written++);
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        return flow_fail(f, "%s cannot be written", path);
+    bool whole = fwrite(f->kept, 1, f->kept_len, file) == f->kept_len;
+    return fclose(file) == 0 && whole ? true : flow_fail(f, "%s cannot be written", path);
+}
+
 /* message, with its block: in memory of exactly its size, so that the sanitizers see a read past the end. */
 static bool keep_message(struct flow *f)
 {
@@ -31,7 +44,7 @@ static bool keep_message(struct flow *f)
     f->kept_len = len;
     memset(&parsed, 0, sizeof parsed);
     memset(&outline, 0, sizeof outline);
-    return true;
+    return f->folder ? write_message(f) : true;
 }
 
 /* parsed RULE */

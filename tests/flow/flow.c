@@ -1,4 +1,6 @@
-/* Runs flow scripts: one case for each file, told as cmocka tells its cases. */
+/* Runs flow scripts: one case for each file, told as cmocka tells its cases.
+ *
+ *     flow [-w FOLDER] FILE...      -w: writes the messages of "message" statements to files, as seeds for fuzzing */
 #include "flow.h"
 
 #include <stdarg.h>
@@ -79,7 +81,7 @@ static const char *case_name(const char *path, char *name, size_t len)
     return name;
 }
 
-static bool run_file(const char *path)
+static bool run_file(const char *path, const char *folder)
 {
     char name[128];
     struct script script;
@@ -89,6 +91,7 @@ static bool run_file(const char *path)
     bool passed = f && arena_open(&f->arena, ARENA);
     if (passed) {
         f->path = path;
+        f->folder = folder;
         f->now = (struct proxy_time){.monotonic = 1000000, .wall = 1795438800}; /* Mon, 23 Nov 2026 13:00:00 GMT */
         f->next_flow = 1000;
         passed = script_open(&script, path) ? run_script(f, &script) : flow_fail(f, "the file cannot be read");
@@ -112,11 +115,11 @@ static bool run_file(const char *path)
 
 int main(int argc, char **argv)
 {
-    int failed = 0;
-    printf("[==========] Running %d test(s).\n", argc - 1);
-    for (int i = 1; i < argc; i++)
-        if (!run_file(argv[i]))
+    int failed = 0, first = argc > 2 && strcmp(argv[1], "-w") == 0 ? 3 : 1;
+    printf("[==========] Running %d test(s).\n", argc - first);
+    for (int i = first; i < argc; i++)
+        if (!run_file(argv[i], first > 1 ? argv[2] : NULL))
             failed++;
-    printf("[==========] %d test(s) run.\n[  PASSED  ] %d test(s).\n", argc - 1, argc - 1 - failed);
+    printf("[==========] %d test(s) run.\n[  PASSED  ] %d test(s).\n", argc - first, argc - first - failed);
     return failed ? 1 : 0;
 }

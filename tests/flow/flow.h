@@ -99,6 +99,8 @@ struct flow {
     struct arena arena; /* what the configuration borrows */
     uint8_t *kept;      /* the message of the last "message" statement */
     size_t kept_len;
+    const char *folder; /* where each such message is written to; null: nowhere */
+    unsigned written;
     char reason[4096];
 };
 
