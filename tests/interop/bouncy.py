@@ -47,8 +47,9 @@ def verified(body, anchor):
     return result.stdout if result.returncode == 0 else None
 
 
-def seal(content, readers):
-    return _bouncy(["seal", *readers], content)
+def seal(content, readers, cipher="AES128", digest="SHA-256", word="seal"):
+    """`digest` is that of RSAES-OAEP. With "seal-x25519" as word, for readers with X25519, it is that of HKDF."""
+    return _bouncy([word, cipher, digest, *readers], content)
 
 
 def sign(content, certificate, key, algorithm="SHA256withECDSA"):
