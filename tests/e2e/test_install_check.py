@@ -18,7 +18,8 @@ STANDINS = {
     "apt-config": 'echo \'Acquire::http::Proxy "http://proxy.example";\'; echo \'DPkg::Post-Invoke "harm";\'',
     "git": "exit 0",
     "debootstrap": "exit 0",
-    "unshare": '''for last; do :; done
+    "unshare": '''. "${0%/*}/given"
+for last; do :; done
 case $last in
 demo) exit $DEMO ;;
 test) echo "$COUNTS"; exit $TEST ;;
@@ -38,8 +39,9 @@ class Result:
                 with open(path, "w", encoding="ascii") as f:
                     f.write("#!/bin/sh\n" + text + "\n")
                 os.chmod(path, 0o755)
-            environment = {"PATH": folder, "TMPDIR": folder, "UID_GIVEN": uid, "TARGETS": targets, "DEMO": demo,
-                           "TEST": test, "DEBOOTSTRAP": debootstrap, "COUNTS": counts}
+            with open(os.path.join(folder, "given"), "w", encoding="ascii") as f:  # the commands get a clean environment
+                f.write(f"DEMO={demo} TEST={test} DEBOOTSTRAP={debootstrap} COUNTS='{counts}'\n")
+            environment = {"PATH": folder, "TMPDIR": folder, "UID_GIVEN": uid, "TARGETS": targets}
             result = subprocess.run([sys.executable, SCRIPT, *words], env=environment, stdout=subprocess.PIPE,
                                     stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
             self.status, self.said = result.returncode, result.stdout
