@@ -1,4 +1,4 @@
-"""scripts/install-check, with stand-ins for the commands that would make a system and run the commands of the README."""
+"""scripts/install-check, with stand-ins for what would make a system and run the commands of the README."""
 
 import glob
 import os
@@ -39,7 +39,7 @@ class Result:
                 with open(path, "w", encoding="ascii") as f:
                     f.write("#!/bin/sh\n" + text + "\n")
                 os.chmod(path, 0o755)
-            with open(os.path.join(folder, "given"), "w", encoding="ascii") as f:  # the commands get a clean environment
+            with open(os.path.join(folder, "given"), "w", encoding="ascii") as f:
                 f.write(f"DEMO={demo} TEST={test} DEBOOTSTRAP={debootstrap} COUNTS='{counts}'\n")
             environment = {"PATH": folder, "TMPDIR": folder, "UID_GIVEN": uid, "TARGETS": targets}
             result = subprocess.run([sys.executable, SCRIPT, *words], env=environment, stdout=subprocess.PIPE,

@@ -93,7 +93,8 @@ static bool value_of_header(const struct sip_message *m, const char *name, struc
 }
 
 /* "parts", "part.0.type", ".kind", ".id", ".body" */
-static bool value_of_part(const struct message_outline *o, const char *name, struct value_room *room, struct span *value)
+static bool value_of_part(const struct message_outline *o, const char *name, struct value_room *room,
+                          struct span *value)
 {
     static const char *const kinds[] = {[MIME_PLAIN] = "plain", [MIME_MULTIPART] = "multipart",
                                         [MIME_SEALED] = "sealed", [MIME_SIGNED] = "signed",
