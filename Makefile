@@ -15,6 +15,7 @@ help:
 	@echo 'make bench    measures, and compares with what OpenSSL needs at least: docs/performance.md'
 	@echo 'make mutants  breaks each security rule in turn, and looks whether its test notices: docs/testing.md'
 	@echo 'make fuzz     gives each parser what a fuzzer thinks up, for SECONDS (60) each: docs/testing.md'
+	@echo 'make install-check  proves make demo and make test on a fresh Debian 12, in a chroot (root)'
 	@echo 'make install  installs under PREFIX ($(PREFIX)); DESTDIR is honoured'
 	@echo 'make clean    removes the build folders'
 
@@ -62,10 +63,13 @@ fuzz:
 	ninja -C $(BUILD_FUZZ) fuzz
 	tests/fuzz/run -s $(SECONDS) $(BUILD_FUZZ) $(TARGET)
 
+install-check:
+	@scripts/install-check
+
 install: all
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
 	rm -rf $(BUILD) $(BUILD_TEST) $(BUILD_FUZZ)
 
-.PHONY: all help deps test demo bench mutants fuzz install clean
+.PHONY: all help deps test demo bench mutants fuzz install install-check clean

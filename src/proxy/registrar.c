@@ -104,6 +104,8 @@ static enum rule read_aor(const struct sip_message *m, struct writer *aor)
     struct sip_uri domain, to;
     if (sip_uri_parse(m->request_uri, &domain) != RULE_OK || sip_uri_parse(m->to.uri, &to) != RULE_OK)
         return RULE_SIP_URI;
+    if (to.scheme != SIP_SCHEME_SIP && to.scheme != SIP_SCHEME_SIPS)
+        return RULE_SIP_URI; /* no address-of-record at all (RFC 4475 3.3.4) */
     if (to.scheme != SIP_SCHEME_SIP || to.user.len == 0 || !span_equal_nocase(to.host, domain.host))
         return RULE_SIP_ROUTE;
     return sip_write_aor_key(aor, m->to.uri) ? RULE_OK : RULE_SIP_URI;

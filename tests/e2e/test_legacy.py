@@ -42,7 +42,7 @@ class Unsigned(Legacy):
 
 class ByBouncyCastle(Legacy):
     def sealed(self):
-        return bouncy.seal(self.signed_entity(), [r.certificate for r in self.readers], "envelop")
+        return bouncy.envelop(self.signed_entity(), [r.certificate for r in self.readers])
 
 
 def openssl_options(party):

@@ -97,6 +97,10 @@ struct flow {
     } last[CONNECTIONS_MAX];
     size_t last_count;
     struct arena arena; /* what the configuration borrows */
+    uint8_t *kept;      /* the message of the last "message" statement */
+    size_t kept_len;
+    const char *folder; /* where each such message is written to; null: nowhere */
+    unsigned written;
     char reason[4096];
 };
 
@@ -128,10 +132,21 @@ void station_forget(struct station *s, size_t seen);
 bool hop_read(struct flow *f, const char *transport, const char *address, struct hop *hop);
 void hop_print(const struct hop *hop, char *out, size_t len);
 
-/* --- inputs.c, expectations.c: statements --- */
+/* --- values.c: a message's values by name --- */
+
+struct message_outline;
+struct value_room { /* where a number is written */
+    uint8_t text[24];
+};
+/* False when the message has no value of this name. The value points into the message, or into the room. */
+bool value_named(const struct sip_message *m, const struct message_outline *outline, const char *name,
+                 struct value_room *room, struct span *value);
+
+/* --- inputs.c, expectations.c, corpus.c: statements --- */
 
 bool input_statement(struct flow *f, bool *known);
 bool expectation_statement(struct flow *f, bool *known);
+bool corpus_statement(struct flow *f, bool *known);
 
 /* --- verdict.c --- */
 

@@ -22,25 +22,37 @@ static bool source_of(struct flow *f, const struct hop *from, struct proxy_sourc
     return source->flow ? true : flow_fail(f, "the proxy listens on nothing that this could arrive at");
 }
 
+/* What arrives: the block, or without one the message that is kept. */
+static bool arriving(struct flow *f, struct span *bytes)
+{
+    size_t len;
+    *bytes = span_of(f->kept, f->kept_len);
+    if (!f->statement.has_block)
+        return f->kept ? true : flow_fail(f, "no message is kept");
+    if (!message_compose(f, f->statement.block, composed, sizeof composed, &len))
+        return false;
+    *bytes = span_of(composed, len);
+    return true;
+}
+
 /* receive udp|tcp ADDRESS, unreadable tcp ADDRESS RULE */
 static bool receive(struct flow *f, bool readable)
 {
     const struct statement *st = &f->statement;
     struct hop from;
     struct proxy_source source;
-    size_t len;
-    if (st->count != (readable ? 3 : 4) || !st->has_block)
+    struct span bytes;
+    if (st->count != (readable ? 3 : 4))
         return flow_fail(f, "receive udp|tcp ADDRESS, and the message");
-    if (!hop_read(f, st->word[1], st->word[2], &from) || !source_of(f, &from, &source) ||
-        !message_compose(f, st->block, composed, sizeof composed, &len))
+    if (!hop_read(f, st->word[1], st->word[2], &from) || !source_of(f, &from, &source) || !arriving(f, &bytes))
         return false;
     if (readable) {
-        proxy_received(f->current->proxy, &source, span_of(composed, len), f->now);
+        proxy_received(f->current->proxy, &source, bytes, f->now);
         return true;
     }
     for (int i = 0; i < RULE_COUNT; i++)
         if (strcmp(rule_name((enum rule)i), st->word[3]) == 0) {
-            proxy_unreadable(f->current->proxy, &source, span_of(composed, len), (enum rule)i, f->now);
+            proxy_unreadable(f->current->proxy, &source, bytes, (enum rule)i, f->now);
             return true;
         }
     return flow_fail(f, "%s is no rule", st->word[3]);

@@ -65,6 +65,8 @@ static bool write_line(struct flow *f, struct writer *w, const char *line, size_
             writer_text(w, "\r\n");
         else if (strcmp(name, "nul") == 0)
             writer_byte(w, 0);
+        else if (strcmp(name, "cr") == 0 || strcmp(name, "lf") == 0)
+            writer_byte(w, name[0] == 'c' ? '\r' : '\n');
         else if (!write_repeated(w, name))
             return flow_fail(f, "{%s} is not known", name);
     }

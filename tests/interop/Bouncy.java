@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.PrivateKey;
+import java.security.SecureRandom;
 import java.security.Security;
 import java.security.cert.X509Certificate;
 import java.security.interfaces.ECPublicKey;
@@ -22,15 +23,21 @@ import org.bouncycastle.asn1.ASN1Encoding;
 import org.bouncycastle.asn1.ASN1OctetString;
 import org.bouncycastle.asn1.DEROctetString;
 import org.bouncycastle.asn1.DERSequence;
+import org.bouncycastle.asn1.DERSet;
 import org.bouncycastle.asn1.DERTaggedObject;
 import org.bouncycastle.asn1.cms.AuthEnvelopedData;
+import org.bouncycastle.asn1.cms.CMSObjectIdentifiers;
 import org.bouncycastle.asn1.cms.ContentInfo;
 import org.bouncycastle.asn1.cms.EncryptedContentInfo;
 import org.bouncycastle.asn1.cms.GCMParameters;
 import org.bouncycastle.asn1.cms.IssuerAndSerialNumber;
+import org.bouncycastle.asn1.cms.KeyAgreeRecipientIdentifier;
 import org.bouncycastle.asn1.cms.KeyAgreeRecipientInfo;
+import org.bouncycastle.asn1.cms.OriginatorIdentifierOrKey;
+import org.bouncycastle.asn1.cms.OriginatorPublicKey;
 import org.bouncycastle.asn1.cms.RecipientEncryptedKey;
 import org.bouncycastle.asn1.cms.RecipientInfo;
+import org.bouncycastle.asn1.edec.EdECObjectIdentifiers;
 import org.bouncycastle.asn1.nist.NISTObjectIdentifiers;
 import org.bouncycastle.asn1.pkcs.PKCSObjectIdentifiers;
 import org.bouncycastle.asn1.pkcs.PrivateKeyInfo;
@@ -59,8 +66,11 @@ import org.bouncycastle.cms.jcajce.JceKeyAgreeRecipientInfoGenerator;
 import org.bouncycastle.cms.jcajce.JceKeyTransEnvelopedRecipient;
 import org.bouncycastle.cms.jcajce.JceKeyTransRecipientId;
 import org.bouncycastle.cms.jcajce.JceKeyTransRecipientInfoGenerator;
+import org.bouncycastle.crypto.Digest;
 import org.bouncycastle.crypto.agreement.X25519Agreement;
 import org.bouncycastle.crypto.digests.SHA256Digest;
+import org.bouncycastle.crypto.digests.SHA384Digest;
+import org.bouncycastle.crypto.digests.SHA512Digest;
 import org.bouncycastle.crypto.engines.AESEngine;
 import org.bouncycastle.crypto.engines.RFC3394WrapEngine;
 import org.bouncycastle.crypto.generators.HKDFBytesGenerator;
@@ -87,13 +97,16 @@ import org.bouncycastle.util.Pack;
  *     open CERTIFICATE KEY             AuthEnvelopedData to its content, as that reader
  *     verify ANCHOR                    SignedData to its content; signer and chain are checked
  *     verify ANCHOR CONTENT            SignedData without content, and the file with what it is over; the same
- *     seal READER...                   content to AuthEnvelopedData, AES-128-GCM: one KeyAgreeRecipientInfo for the
- *                                      readers on each curve, RSAES-OAEP with SHA-256 for each with RSA
+ *     seal CIPHER DIGEST READER...     content to AuthEnvelopedData, by CIPHER (AES128, AES256): one
+ *                                      KeyAgreeRecipientInfo for the readers on each curve, RSAES-OAEP with DIGEST
+ *                                      (SHA-256) for each with RSA
+ *     seal-x25519 CIPHER DIGEST READER...
+ *                                      the same for readers with X25519; DIGEST is for HKDF
  *     envelop READER...                content to EnvelopedData, AES-128-CBC: the same for curves, PKCS#1 v1.5 for RSA
  *     sign CERTIFICATE KEY ALGORITHM   content to SignedData with the content in it; Java's name of the algorithm
  *
- * Its CMS does not know X25519 with HKDF (RFC 8418): there, "open" computes agreement, HKDF and key unwrapping itself,
- * from BouncyCastle's own parts.
+ * Its CMS does not know X25519 with HKDF (RFC 8418): there, "open" and "seal-x25519" compute agreement, HKDF, key wrap
+ * and cipher from BouncyCastle's own parts.
  *
  * Exit status 1 when it cannot, with the reason on standard error.
  */
@@ -114,6 +127,7 @@ public final class Bouncy {
                 break;
             case "seal": output = seal(input, files); break;
             case "envelop": output = envelop(input, files); break;
+            case "seal-x25519": output = sealByParts(input, files); break;
             case "sign":
                 output = sign(input, certificate(files.get(0)), key(files.get(1)), files.get(2));
                 break;
@@ -181,20 +195,13 @@ public final class Bouncy {
         throw new IllegalArgumentException("not a reader");
     }
 
-    /** RFC 8418 2.2: ECC-CMS-SharedInfo, HKDF with SHA-256, AES key wrap. */
-    private static byte[] contentKey(KeyAgreeRecipientInfo info, byte[] encryptedKey, PrivateKey key) throws Exception {
-        AlgorithmIdentifier wrap = AlgorithmIdentifier.getInstance(info.getKeyEncryptionAlgorithm().getParameters());
-        if (!info.getKeyEncryptionAlgorithm().getAlgorithm().equals(PKCSObjectIdentifiers.id_alg.branch("19"))) {
-            throw new IllegalArgumentException("not dhSinglePass-stdDH-hkdf-sha256-scheme");
-        }
+    /** RFC 8418 2.2: agreement, and HKDF over ECC-CMS-SharedInfo, to the key that wraps the content's. */
+    private static byte[] wrappingKey(X25519PrivateKeyParameters own, byte[] point, AlgorithmIdentifier wrap,
+                                      byte[] ukm, Digest digest) {
         int bytes = wrap.getAlgorithm().equals(NISTObjectIdentifiers.id_aes256_wrap) ? 32 : 16;
-        byte[] ukm = info.getUserKeyingMaterial() == null ? null : info.getUserKeyingMaterial().getOctets();
-        byte[] point = info.getOriginator().getOriginatorKey().getPublicKey().getBytes();
-        byte[] own = ASN1OctetString.getInstance(
-            PrivateKeyInfo.getInstance(key.getEncoded()).parsePrivateKey()).getOctets();
         X25519Agreement agreement = new X25519Agreement();
         byte[] secret = new byte[agreement.getAgreementSize()];
-        agreement.init(new X25519PrivateKeyParameters(own));
+        agreement.init(own);
         agreement.calculateAgreement(new X25519PublicKeyParameters(point), secret, 0);
         ASN1EncodableVector shared = new ASN1EncodableVector();
         shared.add(wrap);
@@ -202,13 +209,80 @@ public final class Bouncy {
             shared.add(new DERTaggedObject(true, 0, new DEROctetString(ukm)));
         }
         shared.add(new DERTaggedObject(true, 2, new DEROctetString(Pack.intToBigEndian(bytes * 8))));
-        HKDFBytesGenerator kdf = new HKDFBytesGenerator(new SHA256Digest());
-        kdf.init(new HKDFParameters(secret, ukm, new DERSequence(shared).getEncoded(ASN1Encoding.DER)));
+        HKDFBytesGenerator kdf = new HKDFBytesGenerator(digest);
+        try {
+            kdf.init(new HKDFParameters(secret, ukm, new DERSequence(shared).getEncoded(ASN1Encoding.DER)));
+        } catch (java.io.IOException impossible) {
+            throw new IllegalStateException(impossible);
+        }
         byte[] kek = new byte[bytes];
         kdf.generateBytes(kek, 0, bytes);
+        return kek;
+    }
+
+    private static byte[] contentKey(KeyAgreeRecipientInfo info, byte[] encryptedKey, PrivateKey key)
+        throws Exception {
+        AlgorithmIdentifier wrap = AlgorithmIdentifier.getInstance(info.getKeyEncryptionAlgorithm().getParameters());
+        if (!info.getKeyEncryptionAlgorithm().getAlgorithm().equals(PKCSObjectIdentifiers.id_alg.branch("19"))) {
+            throw new IllegalArgumentException("not dhSinglePass-stdDH-hkdf-sha256-scheme");
+        }
+        byte[] ukm = info.getUserKeyingMaterial() == null ? null : info.getUserKeyingMaterial().getOctets();
+        byte[] point = info.getOriginator().getOriginatorKey().getPublicKey().getBytes();
+        byte[] own = ASN1OctetString.getInstance(
+            PrivateKeyInfo.getInstance(key.getEncoded()).parsePrivateKey()).getOctets();
         RFC3394WrapEngine unwrap = new RFC3394WrapEngine(new AESEngine());
-        unwrap.init(false, new KeyParameter(kek));
+        unwrap.init(false, new KeyParameter(wrappingKey(new X25519PrivateKeyParameters(own), point, wrap, ukm,
+                                                        new SHA256Digest())));
         return unwrap.unwrap(encryptedKey, 0, encryptedKey.length);
+    }
+
+    /** One KeyAgreeRecipientInfo with one ephemeral key for every reader; user keying material with SHA-512 alone. */
+    private static byte[] sealByParts(byte[] content, List<String> words) throws Exception {
+        boolean larger = words.get(0).equals("AES256");
+        Map<String, Digest> digests = Map.of("SHA-256", new SHA256Digest(), "SHA-384", new SHA384Digest(), "SHA-512",
+                                             new SHA512Digest());
+        Map<String, String> schemes = Map.of("SHA-256", "19", "SHA-384", "20", "SHA-512", "21");
+        SecureRandom random = new SecureRandom();
+        byte[] contentKey = new byte[larger ? 32 : 16], nonce = new byte[12], ukm = null;
+        random.nextBytes(contentKey);
+        random.nextBytes(nonce);
+        if (words.get(1).equals("SHA-512")) {
+            ukm = new byte[24];
+            random.nextBytes(ukm);
+        }
+        X25519PrivateKeyParameters ephemeral = new X25519PrivateKeyParameters(random);
+        AlgorithmIdentifier wrap = new AlgorithmIdentifier(
+            larger ? NISTObjectIdentifiers.id_aes256_wrap : NISTObjectIdentifiers.id_aes128_wrap);
+        ASN1EncodableVector keys = new ASN1EncodableVector();
+        for (String reader : words.subList(2, words.size())) {
+            X509CertificateHolder one = new JcaX509CertificateHolder(certificate(reader));
+            RFC3394WrapEngine engine = new RFC3394WrapEngine(new AESEngine());
+            engine.init(true, new KeyParameter(wrappingKey(
+                ephemeral, one.getSubjectPublicKeyInfo().getPublicKeyData().getBytes(), wrap, ukm,
+                digests.get(words.get(1)))));
+            keys.add(new RecipientEncryptedKey(
+                new KeyAgreeRecipientIdentifier(new IssuerAndSerialNumber(one.getIssuer(), one.getSerialNumber())),
+                new DEROctetString(engine.wrap(contentKey, 0, contentKey.length))));
+        }
+        KeyAgreeRecipientInfo info = new KeyAgreeRecipientInfo(
+            new OriginatorIdentifierOrKey(new OriginatorPublicKey(
+                new AlgorithmIdentifier(EdECObjectIdentifiers.id_X25519), ephemeral.generatePublicKey().getEncoded())),
+            ukm == null ? null : new DEROctetString(ukm),
+            new AlgorithmIdentifier(PKCSObjectIdentifiers.id_alg.branch(schemes.get(words.get(1))), wrap),
+            new DERSequence(keys));
+        GCMBlockCipher cipher = new GCMBlockCipher(new AESEngine());
+        cipher.init(true, new AEADParameters(new KeyParameter(contentKey), 128, nonce));
+        byte[] out = new byte[cipher.getOutputSize(content.length)];
+        cipher.doFinal(out, cipher.processBytes(content, 0, content.length, out, 0));
+        EncryptedContentInfo encrypted = new EncryptedContentInfo(
+            PKCSObjectIdentifiers.data,
+            new AlgorithmIdentifier(larger ? NISTObjectIdentifiers.id_aes256_GCM : NISTObjectIdentifiers.id_aes128_GCM,
+                                    new GCMParameters(nonce, 16)),
+            new DEROctetString(Arrays.copyOf(out, content.length)));
+        AuthEnvelopedData sealed = new AuthEnvelopedData(
+            null, new DERSet(new RecipientInfo(info)), encrypted, null,
+            new DEROctetString(Arrays.copyOfRange(out, content.length, out.length)), null);
+        return new ContentInfo(CMSObjectIdentifiers.authEnvelopedData, sealed).getEncoded(ASN1Encoding.DER);
     }
 
     private static byte[] openByParts(byte[] der, X509Certificate certificate, PrivateKey key) throws Exception {
@@ -288,13 +362,15 @@ public final class Bouncy {
             .toASN1Structure().getEncoded(ASN1Encoding.DER);
     }
 
-    private static byte[] seal(byte[] content, List<String> readers) throws Exception {
+    private static byte[] seal(byte[] content, List<String> words) throws Exception {
+        String digest = words.get(1);
         CMSAuthEnvelopedDataGenerator maker = new CMSAuthEnvelopedDataGenerator();
-        addReaders(maker, readers, new JcaAlgorithmParametersConverter().getAlgorithmIdentifier(
+        addReaders(maker, words.subList(2, words.size()), new JcaAlgorithmParametersConverter().getAlgorithmIdentifier(
             PKCSObjectIdentifiers.id_RSAES_OAEP,
-            new OAEPParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, PSource.PSpecified.DEFAULT)));
+            new OAEPParameterSpec(digest, "MGF1", new MGF1ParameterSpec(digest), PSource.PSpecified.DEFAULT)));
         CMSAuthEnvelopedData sealed = maker.generate(new CMSProcessableByteArray(content), (OutputAEADEncryptor)
-            new JceCMSContentEncryptorBuilder(CMSAlgorithm.AES128_GCM).setProvider(BC).build());
+            new JceCMSContentEncryptorBuilder(words.get(0).equals("AES256") ? CMSAlgorithm.AES256_GCM
+                                             : CMSAlgorithm.AES128_GCM).setProvider(BC).build());
         return sealed.toASN1Structure().getEncoded(ASN1Encoding.DER);
     }
 

@@ -56,9 +56,14 @@ def verified_beside(signature, content, anchor):
     return result.returncode == 0 and result.stdout == content
 
 
-def seal(content, readers, word="seal"):
-    """`word` is "envelop" for EnvelopedData."""
-    return _bouncy([word, *readers], content)
+def seal(content, readers, cipher="AES128", digest="SHA-256", word="seal"):
+    """`digest` is that of RSAES-OAEP. With "seal-x25519" as word, for readers with X25519, it is that of HKDF."""
+    return _bouncy([word, cipher, digest, *readers], content)
+
+
+def envelop(content, readers):
+    """EnvelopedData, for legacy peers."""
+    return _bouncy(["envelop", *readers], content)
 
 
 def sign(content, certificate, key, algorithm="SHA256withECDSA"):

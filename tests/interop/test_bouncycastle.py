@@ -1,5 +1,6 @@
 """libsipseal's CMS against BouncyCastle, without SIP: objects go both ways, with the reader in question first, in the
 middle and last of several, and with every kind of key (RFC 5083, RFC 5652, RFC 5753, RFC 4055, RFC 8418, RFC 8419)."""
+# timeout: 900
 
 import atexit
 import os
@@ -127,6 +128,31 @@ def libsipseal_opens_what_bouncycastle_sealed_to_readers_with_other_kinds_of_key
 
 
 @case
+def libsipseal_opens_what_bouncycastle_sealed_by_aes_256_gcm_and_with_each_digest_of_oaep():
+    w = world()
+    readers = [w.party[name] for name in ("alice", "p384", "rsa")]
+    for digest in ("SHA-256", "SHA-384", "SHA-512"):
+        sealed = bouncy.seal(CONTENT, [reader.certificate for reader in readers], "AES256", digest)
+        for reader in readers:
+            assert tool("open", reader.certificate, reader.key, data=sealed) == CONTENT, (reader.name, digest)
+            assert tool("open", reader.certificate, reader.key, data=flip(sealed, -1)) == "cms.open"
+
+
+@case
+def libsipseal_opens_what_the_parts_of_bouncycastle_sealed_to_readers_with_x25519():
+    w = world()
+    other = f"{w.folder}/ca"
+    openssl.issue_x25519(other, w.folder, "x25519b", "URI:sip:x25519b@home.example")
+    readers = [w.party["x25519"], Party(w.folder, "x25519b")]
+    for cipher, digest in (("AES128", "SHA-256"), ("AES256", "SHA-384"), ("AES256", "SHA-512")):
+        sealed = bouncy.seal(CONTENT, [reader.certificate for reader in readers], cipher, digest, "seal-x25519")
+        for reader in readers:
+            assert tool("open", reader.certificate, reader.key, data=sealed) == CONTENT, (reader.name, digest)
+            assert tool("open", reader.certificate, reader.key, data=flip(sealed, -1)) == "cms.open", digest
+        assert tool("open", w.party["alice"].certificate, w.party["alice"].key, data=sealed) == "cms.not-reader"
+
+
+@case
 def bouncycastle_verifies_what_libsipseal_signed_with_every_kind_of_key():
     w = world()
     for name in KINDS:
@@ -142,7 +168,7 @@ def libsipseal_verifies_what_bouncycastle_signed_with_every_kind_of_key():
     w = world()
     algorithms = {"SHA384withECDSA": "p384", "SHA256withECDSA": "p384", "SHA512withECDSA": "alice",
                   "SHA256withRSAandMGF1": "rsa", "SHA512withRSAandMGF1": "rsa", "SHA256withRSA": "rsa",
-                  "SHA384withRSA": "rsa", "Ed25519": "ed25519"}
+                  "SHA384withRSAandMGF1": "rsa", "SHA384withRSA": "rsa", "SHA512withRSA": "rsa", "Ed25519": "ed25519"}
     for algorithm, name in algorithms.items():
         signed = bouncy.sign(CONTENT, w.party[name].certificate, w.party[name].key, algorithm)
         assert tool("verify", w.anchor, data=signed) == CONTENT, algorithm
