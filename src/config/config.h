@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "config/limit_list.h"
 #include "sipseal/arena.h"
 #include "sipseal/bytes.h"
 #include "sipseal/middle.h"
@@ -52,17 +53,6 @@ struct route {
     bool has_next;
     struct hop next; /* resolved when the configuration was read */
     struct span next_uri;
-};
-
-struct limits {
-    uint32_t message_bytes;  /* of one SIP message; 131072 */
-    uint32_t transactions;   /* open at once; 100000 */
-    uint32_t connections;    /* open at once; 10000 */
-    uint32_t jobs_per_vault; /* waiting and at work; 64 */
-    uint32_t store_jobs;     /* in flight; 1024 */
-    uint32_t bindings;       /* registered contacts, in all; 100000 */
-    uint32_t bindings_per_user; /* 10 */
-    uint32_t idle_seconds;   /* a connection without traffic is closed; 600 */
 };
 
 struct config {

@@ -67,7 +67,8 @@ bool setup_vault(struct setup *s, struct child *vault)
         !send_blobs(s, vault, IPC_SETUP_CRL, k->crl, k->crl_count) || !send_identity(s, vault) ||
         !send_blobs(s, vault, IPC_SETUP_READER, k->reader, k->reader_count))
         return false;
-    struct ipc_vault_setup what = {.name_count = c->name_count, .window = c->window, .legacy = c->legacy};
+    struct ipc_vault_setup what = {
+        .name_count = c->name_count, .limits = c->limits, .window = c->window, .legacy = c->legacy};
     memcpy(what.name, c->name, sizeof what.name);
     struct writer w = message(s);
     ipc_write_vault_setup(&w, &what);

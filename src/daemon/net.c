@@ -389,7 +389,7 @@ static enum rule set_up(struct net *n)
     enum rule rule = net_told_read(&n->told, &n->log);
     if (rule != RULE_OK)
         return rule;
-    n->events.log = &n->log;
+    n->events = (struct net_log){.log = &n->log, .lines_max = n->told.setup.limits.log_lines};
     n->buffer = malloc(IPC_MESSAGE_MAX);
     n->examined = calloc(1, sizeof *n->examined);
     n->base = event_base_new();

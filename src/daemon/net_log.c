@@ -22,7 +22,7 @@ static bool may_write(struct net_log *l, int64_t now)
         l->second = now;
         l->lines = l->suppressed = 0;
     }
-    if (l->lines < NET_LOG_LINES_A_SECOND) {
+    if (l->lines < l->lines_max) {
         l->lines++;
         return true;
     }

@@ -7,10 +7,9 @@
 #include "net/transports.h"
 #include "proxy/proxy.h"
 
-enum { NET_LOG_LINES_A_SECOND = 2000 };
-
 struct net_log {
     const struct log *log;
+    uint32_t lines_max; /* in one second: limits.log_lines */
     int64_t second;
     uint32_t lines, suppressed;
 };

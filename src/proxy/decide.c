@@ -213,5 +213,5 @@ void admitting_tick(struct proxy *p)
 
 uint64_t admitting_deadline(const struct proxy *p)
 {
-    return TAILQ_EMPTY(&p->admitting) ? UINT64_MAX : TAILQ_FIRST(&p->admitting)->since + PROXY_EXAMINE_MAX_MS;
+    return TAILQ_EMPTY(&p->admitting) ? UINT64_MAX : TAILQ_FIRST(&p->admitting)->since + examine_max_ms(p);
 }
