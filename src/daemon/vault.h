@@ -2,6 +2,7 @@
 #ifndef SIPSEAL_DAEMON_VAULT_H
 #define SIPSEAL_DAEMON_VAULT_H
 
+#include "daemon/certificate_budget.h"
 #include "daemon/log.h"
 #include "ipc/ipc.h"
 #include "service/archive.h"
@@ -15,6 +16,7 @@ struct vault {
     struct log log;
     struct arena arena; /* of one job; wiped after it */
     struct trust *trust;
+    struct certificate_budget budget; /* of certificates never seen before */
     struct identity identity[MIDDLE_IDENTITIES_MAX];
     struct certificate *reader[ARCHIVE_READERS_MAX];
     size_t reader_count;

@@ -25,6 +25,16 @@ static void refuse(struct vault *v, enum rule rule)
     v->answer = (struct ipc_examined){.verdict = {.broken = rule}};
 }
 
+/* Whoever sends certificates that were never seen before uses up a share of its own (protocol.md 8). */
+static void examine_within_budget(struct vault *v, const struct ipc_examine *ask,
+                                  const struct message_outline *outline, struct disclosed *disclosed)
+{
+    const struct budget_peer peer = {ask->peer, ask->proven};
+    trust_allow(v->trust, certificate_budget_left(&v->budget, peer, ask->clock), ask->now);
+    middle_examine(&v->middle, outline, ask->now, &v->arena, &v->answer.verdict, disclosed);
+    certificate_budget_take(&v->budget, peer, trust_spent(v->trust));
+}
+
 static enum rule examine(struct vault *v, const struct ipc_examine *ask)
 {
     struct message_outline *outline = arena_take(&v->arena, sizeof *outline);
@@ -35,7 +45,7 @@ static enum rule examine(struct vault *v, const struct ipc_examine *ask)
     if (rule != RULE_OK)
         return rule;
     struct verdict *verdict = &v->answer.verdict;
-    middle_examine(&v->middle, outline, ask->now, &v->arena, verdict, disclosed);
+    examine_within_budget(v, ask, outline, disclosed);
     if (!ask->archive || verdict->broken != RULE_OK || disclosed->count == 0)
         return RULE_OK;
     return seal_record(v, ask, outline, disclosed);

@@ -78,6 +78,9 @@ enum rule ipc_read_bare(const struct cursor *fields);
 
 struct ipc_examine {
     int64_t now;
+    uint64_t clock; /* monotonic milliseconds: for rates */
+    uint64_t peer;  /* who sent it, as a number of net's that stands for it as long as net lives */
+    bool proven;    /* the peer proved who it is; the others together count as one */
     bool archive; /* seal what is disclosed, or plain, for the archive's readers */
     struct outline_source source;
 };
@@ -134,6 +137,7 @@ enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der,
 struct ipc_vault_setup {
     struct span name[MIDDLE_NAMES_MAX];
     size_t name_count;
+    struct limits limits;
     int64_t window;
     unsigned legacy; /* enum cms_legacy */
 };

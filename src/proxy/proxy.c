@@ -22,8 +22,9 @@ static bool make_parts(struct proxy *p)
     p->scratch = malloc(p->scratch_len);
     p->block = calloc((limits->transactions + PASSES_IN_BLOCK - 1) / PASSES_IN_BLOCK, sizeof *p->block);
     p->transactions = sip_transactions_new(&transactions);
+    p->shares = shares_new();
     p->location = location_new(limits->bindings, limits->bindings_per_user, location_key);
-    return p->scratch && p->block && p->transactions && p->location;
+    return p->scratch && p->block && p->transactions && p->location && p->shares;
 }
 
 struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time now)
@@ -67,6 +68,7 @@ void proxy_free(struct proxy *p)
     free_taken(p);
     actions_free(&p->actions);
     actions_free(&p->completions);
+    shares_free(p->shares);
     passes_free(p);
     sip_transactions_free(p->transactions);
     location_free(p->location);
@@ -114,9 +116,11 @@ static void begin_pass(struct proxy *p, const struct proxy_source *source, const
     }
     pass->server = id;
     pass->source = *source;
+    pass->peer = examine_peer(p, source);
     pass->reply = reply_hop(source, &m->via);
     sip_transaction_set_user(p->transactions, id, pass);
     admit(p, pass, m);
+    pass->source.peer = (struct span){0}; /* it was borrowed */
 }
 
 static void request_arrived(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)

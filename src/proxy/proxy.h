@@ -36,9 +36,6 @@
 enum {
     PROXY_UDP_MAX = 1300,         /* a longer request goes by TCP (RFC 3261 18.1.1) */
     PROXY_VAULT_WINDOW = 4,       /* jobs that a vault has at once: as few as keep it busy, since they die with it */
-    PROXY_WAIT_MAX_MS = 5000,     /* how long a message waits for a vault; then 503 */
-    PROXY_EXAMINE_MAX_MS = 15000, /* how long a vault or the store may take; then 500 */
-    PROXY_RETRY_AFTER_S = 5,      /* Retry-After of a 503 */
     PROXY_CALL_ID_MAX = 128,      /* bytes of a Call-ID in an event; a longer one is cut */
     PROXY_METHOD_MAX = 16,
     PROXY_COMPLETIONS_MAX = 4096, /* final responses remembered while the store is away */
@@ -56,6 +53,7 @@ struct proxy_source {
     socklen_t address_len;
     uint64_t flow; /* the shell's name for the socket (UDP: number of the listening socket plus one) or the connection;
                       never used again after a connection has closed; never 0 */
+    struct span peer; /* the domain that the other end proved by certificate; empty: none; borrowed for the call */
 };
 
 struct proxy_settings { /* borrowed for as long as the proxy lives */
