@@ -143,9 +143,19 @@ bool setup_channel(struct setup *s, struct child *net, struct child *peer)
     return sent;
 }
 
-bool setup_stop(struct setup *s, struct child *c)
+static bool tell(struct setup *s, struct child *c, enum ipc_kind kind)
 {
     struct writer w = message(s);
-    ipc_write_bare(&w, IPC_STOP);
+    ipc_write_bare(&w, kind);
     return child_send(c, &w, -1, s->log);
+}
+
+bool setup_stop(struct setup *s, struct child *c)
+{
+    return tell(s, c, IPC_STOP);
+}
+
+bool setup_ask_counters(struct setup *s, struct child *c)
+{
+    return tell(s, c, IPC_COUNTERS);
 }

@@ -51,6 +51,50 @@ static enum rule examine(struct vault *v, const struct ipc_examine *ask)
     return seal_record(v, ask, outline, disclosed);
 }
 
+/* --- counters --- */
+
+static void count_part(struct vault_counters *c, const struct verdict_part *part)
+{
+    c->plain += part->state == PART_PLAIN;
+    c->closed += part->state == PART_CLOSED;
+    c->opened += part->state == PART_OPENED;
+    if (part->signature == RULE_SIGNATURE_ABSENT)
+        return;
+    c->verified += part->signature == RULE_OK;
+    c->unverified += part->signature != RULE_OK;
+    c->rule[part->signature]++;
+}
+
+static void count_job(struct vault_counters *c, const struct ipc_examine *ask, const struct ipc_examined *answer)
+{
+    c->jobs++;
+    c->bytes += ask->source.body.body.len;
+    c->records += answer->record.len > 0;
+    c->record_bytes += answer->record.len;
+    if (answer->verdict.broken != RULE_OK) {
+        c->broken++;
+        c->rule[answer->verdict.broken]++;
+        return;
+    }
+    for (size_t i = 0; i < answer->verdict.part_count; i++)
+        count_part(c, &answer->verdict.part[i]);
+}
+
+void vault_log_counters(const struct vault *v, const struct log *log)
+{
+    const struct vault_counters COUNTED = v->counters;
+    const struct trust_work work = trust_work_of(v->trust);
+    const struct counter counter[] = {
+        VAULT_COUNTERS(COUNTER_VALUE)
+        {"certificates_parsed", work.parsed},
+        {"certificates_cached", work.cached},
+        {"chains_proven", work.proven},
+        {"over_budget", work.refused},
+    };
+    counters_log(log, "vault", counter, sizeof counter / sizeof *counter);
+    counters_log_rules(log, COUNTED.rule);
+}
+
 void vault_examine(struct vault *v, uint64_t job, const struct ipc_examine *ask, struct writer *w)
 {
     v->answer = (struct ipc_examined){0};
@@ -63,6 +107,7 @@ void vault_examine(struct vault *v, uint64_t job, const struct ipc_examine *ask,
         *w = writer_over(w->at, w->cap);
         ipc_write_examined(w, job, &v->answer);
     }
+    count_job(&v->counters, ask, &v->answer);
     v->answer.record = (struct span){0};
     arena_reset(&v->arena);
 }

@@ -49,7 +49,9 @@ enum ipc_kind {
     IPC_ADMIT,
     IPC_ADMITTED,
     IPC_COMPLETE,
-    IPC_KIND_LAST = IPC_COMPLETE,
+    /* parent to child */
+    IPC_COUNTERS, /* log what was counted */
+    IPC_KIND_LAST = IPC_COUNTERS,
 };
 
 struct ipc_header {
@@ -70,7 +72,7 @@ bool ipc_end(struct writer *w);
 /* Reads the header; `*fields` is what follows. RULE_IPC unless kind, length and version are right. */
 enum rule ipc_read_header(struct span datagram, struct ipc_header *header, struct cursor *fields);
 
-/* Messages without fields: IPC_READY, IPC_STOP. */
+/* Messages without fields: IPC_READY, IPC_STOP, IPC_COUNTERS. */
 void ipc_write_bare(struct writer *w, enum ipc_kind kind);
 enum rule ipc_read_bare(const struct cursor *fields);
 

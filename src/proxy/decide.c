@@ -44,8 +44,10 @@ static enum rule ask_store(struct proxy *p, struct pass *pass, struct span recor
     struct ipc_admit ask = {.now = p->now.wall, .replay_count = pass->replay_count, .record = record};
     if (!p->store_ready)
         return RULE_STORE_GONE;
-    if (p->admitting_count >= p->settings.limits.store_jobs)
+    if (p->admitting_count >= p->settings.limits.store_jobs) {
+        p->counters.store_full++;
         return RULE_OVERLOAD;
+    }
     if (pass->replay_count)
         memcpy(ask.replay, pass->replay, pass->replay_count * sizeof *pass->replay);
     struct writer w = writer_over(p->scratch, p->scratch_len);

@@ -100,6 +100,8 @@ void examine_more(struct proxy *p)
 static void wait_in_line(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
     enum rule rule = shares_add(p->shares, pass->peer, &pass->share, m->bytes.len, room_left(p));
+    p->counters.waited += rule == RULE_OK;
+    p->counters.lines_full += rule == RULE_OVERLOAD;
     if (rule == RULE_OK)
         pass_enter(p, pass, PASS_WAITING);
     else
@@ -234,8 +236,10 @@ static bool is_late(const struct proxy *p, const struct pass_list *list, uint64_
 
 void examine_tick(struct proxy *p)
 {
-    while (is_late(p, &p->waiting, wait_max_ms(p)))
+    while (is_late(p, &p->waiting, wait_max_ms(p))) {
+        p->counters.waited_too_long++;
         refuse_later(p, TAILQ_FIRST(&p->waiting), RULE_OVERLOAD);
+    }
     for (uint32_t i = 0; i < p->settings.vaults; i++)
         while (is_late(p, &p->vault[i].list, examine_max_ms(p))) {
             p->vault[i].stuck = true;

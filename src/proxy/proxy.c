@@ -111,6 +111,7 @@ static void begin_pass(struct proxy *p, const struct proxy_source *source, const
     struct pass *pass = pass_new(p);
     if (!pass) {
         sip_transaction_abandon(p->transactions, id);
+        p->counters.transactions_full++;
         refuse_stateless(p, source, m, RULE_OVERLOAD);
         return;
     }
@@ -145,6 +146,7 @@ static void request_arrived(struct proxy *p, const struct proxy_source *source, 
         p->counters.retransmissions++;
         break;
     case SIP_ARRIVAL_FULL:
+        p->counters.transactions_full++;
         refuse_stateless(p, source, m, RULE_OVERLOAD);
         break;
     default:
@@ -314,5 +316,7 @@ void proxy_count(const struct proxy *p, struct proxy_counters *out)
 {
     *out = p->counters;
     out->open = p->open;
+    out->waiting = shares_count(p->shares);
+    out->lines = shares_lines(p->shares);
     out->bindings = location_count(p->location);
 }

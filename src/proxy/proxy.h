@@ -163,14 +163,24 @@ bool proxy_next(struct proxy *p, struct proxy_action *action);
 
 /* --- counters --- */
 
+/*  X(name) */
+#define PROXY_COUNTERS(X)                                                                                              \
+    X(requests) X(responses) X(retransmissions) /* received */                                                         \
+    X(forwarded)                                /* requests sent on, without retransmissions */                       \
+    X(examined) X(admitted)                     /* answers of vaults and store */                                     \
+    X(waited) X(lines_full) X(waited_too_long)  /* for a vault: in line, refused since the line was full, in vain */  \
+    X(store_full)                               /* refused at limits.store_jobs */                                    \
+    X(transactions_full)                        /* refused at limits.transactions */                                  \
+    X(completions_lost)
+
 struct proxy_counters {
-    uint64_t requests, responses, retransmissions; /* received */
-    uint64_t forwarded;                            /* requests sent on, without retransmissions */
-    uint64_t examined, admitted;                   /* answers of vaults and store */
-    uint64_t completions_lost;
+#define PROXY_COUNTER(name) uint64_t name;
+    PROXY_COUNTERS(PROXY_COUNTER)
+#undef PROXY_COUNTER
     uint64_t event[PROXY_EVENT_COUNT];
     uint64_t rule[RULE_COUNT]; /* of the events */
     size_t open;               /* messages in work or remembered for retransmissions */
+    size_t waiting, lines;     /* for a vault; of how many peers */
     size_t bindings;
 };
 void proxy_count(const struct proxy *p, struct proxy_counters *out);
