@@ -17,7 +17,8 @@ struct counter {
 
 /* event=counters group=GROUP NAME=VALUE ... */
 void counters_log(const struct log *log, const char *group, const struct counter *counter, size_t count);
-/* The same of how often each rule was broken, group "rules", by its name with "_" for what is no letter: those that were. */
+/* The same of how often each rule was broken, group "rules", by its name with "_" for what is no letter. Only those that
+ * were. */
 void counters_log_rules(const struct log *log, const uint64_t rule[RULE_COUNT]);
 
 /* The log for counters that were asked for: written from whatever level on the process logs. */

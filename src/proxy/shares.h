@@ -1,16 +1,16 @@
 /* Fair shares of cryptography: who waits for a vault, and whose turn it is (protocol.md 8).
  *
- * Each peer has a line of its own. Lines are served in turn by cost (deficit round robin: Shreedhar and Varghese, 1996),
- * so that a peer with large messages gets no more than one with small ones. Peers that proved nothing have lines by
- * source address, which anybody can make as many of as he likes: together they have one turn, and a quarter of what a
- * known peer gets in it. What one leaves, the others use; a lone line gets everything.
+ * Each peer has a line of its own. Lines are served in turn by cost (deficit round robin: Shreedhar and Varghese,
+ * 1996), so that a peer with large messages gets no more than one with small ones. Peers that proved nothing have
+ * lines by source address, which anybody can make as many of as he likes: together they have one turn, and a quarter
+ * of what a known peer gets in it. What one leaves, the others use; a lone line gets everything.
  *
- * Room is shared as turns are: a line takes a new message as long as fewer wait in it than twice what is still free, the
- * lines of the unknown together too. So a full line refuses its own peer's messages alone, and whoever floods leaves a
- * third to the next one. A line exists while something waits in it: there are never more lines than messages.
+ * Room is shared as turns are: a line takes a new message as long as fewer wait in it than twice what is still free,
+ * the lines of the unknown together too. So a full line refuses its own peer's messages alone, and whoever floods
+ * leaves a third to the next one. A line exists while something waits in it: there are never more lines than messages.
  *
- * A message costs the same few steps, however much waits: its line is passed over 16 times at most before it is served.
- * Nothing here knows a message, a clock or a socket. */
+ * A message costs the same few steps, however much waits: its line is passed over 16 times at most before it is
+ * served. Nothing here knows a message, a clock or a socket. */
 #ifndef SIPSEAL_PROXY_SHARES_H
 #define SIPSEAL_PROXY_SHARES_H
 
@@ -21,7 +21,7 @@
 #include "sipseal/sip_message.h"
 
 enum {
-    SHARES_COST_FIXED = 32 * 1024, /* what opening and verifying cost whatever the size, in bytes of a message: an estimate */
+    SHARES_COST_FIXED = 32 * 1024, /* what a message costs whatever its size, in bytes: an estimate */
     SHARES_QUANTUM = SHARES_COST_FIXED + 8 * 1024, /* of a turn: one ordinary message; the largest waits four turns */
     SHARES_UNKNOWN_PART = 4, /* a turn of all unknown peers is so many times smaller */
     SHARES_ROOM_TIMES = 2,   /* a line may be so many times longer than what is free */

@@ -139,8 +139,8 @@ static void numbers_and_times_have_their_ranges(void **state)
          "c.yaml:3:25: limits.message_bytes: \"131073\" is not a whole number from 1300 to 131072; write one without a "
          "unit\n"},
         {SERVER ROUTES "limits: {new_certificates_burst: 39, registration_seconds: 59, wait_seconds: 31}\n",
-         "c.yaml:3:34: limits.new_certificates_burst: \"39\" is not a whole number from 40 to 1000000; write one without "
-         "a unit\n"
+         "c.yaml:3:34: limits.new_certificates_burst: \"39\" is not a whole number from 40 to 1000000; write one "
+         "without a unit\n"
          "c.yaml:3:60: limits.registration_seconds: \"59\" is not a time from 60 to 86400 seconds; write seconds, or a "
          "number with s, m, h or d\n"
          "c.yaml:3:78: limits.wait_seconds: \"31\" is not a time from 1 to 30 seconds; write seconds, or a number with "

@@ -1,8 +1,8 @@
 """docs/limits.md names every limit of the code with the value that it has there, and no other; and what a configuration
 can set with its bounds and default, as sipseald.conf(5) does.
 
-A limit is a constant of an enumeration in a header whose name ends as limits' names do. What a file says of it is found by reading
-the sources; expressions are worked out from the constants that they name."""
+A limit is a constant of an enumeration in a header whose name ends as limits' names do. What a file says of it is
+found by reading the sources; expressions are worked out from the constants that they name."""
 
 import glob
 import os
@@ -13,8 +13,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 from cases import case, run_cases  # noqa: E402
 
 TREE = os.environ.get("SIPSEAL_SOURCE") or os.path.join(os.path.dirname(os.path.realpath(__file__)), "../..")
-LIMIT = re.compile(r"(_MAX(_MS|_S)?|_(LIMIT|AFTER|FIRST|LONGEST|STABLE|PARTIAL)_MS|_AFTER_S|_MIN(_MS)?|_WINDOW|_BATCH|_ROUNDS|"
-                   r"_RECORDS|_SECONDS|_MESSAGES|_TIMES|_PART|_QUANTUM|_DEFAULT|_BUFFER|_AT_ONCE|BACKLOG|VAULT_ARENA)$")
+LIMIT = re.compile(r"(_MAX(_MS|_S)?|_(LIMIT|AFTER|FIRST|LONGEST|STABLE|PARTIAL)_MS|_AFTER_S|_MIN(_MS)?|_WINDOW|_BATCH|"
+                   r"_ROUNDS|_RECORDS|_SECONDS|_MESSAGES|_TIMES|_PART|_QUANTUM|_DEFAULT|_BUFFER|_AT_ONCE|BACKLOG|VAULT_ARENA)$")
 CONSTANT = re.compile(r"^\s*([A-Z][A-Z0-9_]*)\s*=\s*(.+)$", re.S)
 
 

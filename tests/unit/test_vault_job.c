@@ -158,7 +158,8 @@ static void sign(struct fixture *f, const struct identity *signer, struct certif
     arena_reset(&f->arena);
     f->ask.archive = false;
     *body = (struct mime_entity){.kind = MIME_SIGNED, .encoding = MIME_BINARY,
-                                 .type = SPAN("application/pkcs7-mime"), .type_params = SPAN(";smime-type=signed-data")};
+                                 .type = SPAN("application/pkcs7-mime"),
+                                 .type_params = SPAN(";smime-type=signed-data")};
     assert_rule(cms_sign(&f->arena, signer, others, count, SPAN("Content-Type: text/plain\r\n\r\nhello"), PKI_NOW,
                          &body->body), RULE_OK);
 }
