@@ -125,7 +125,7 @@ struct cms_signed {
  * attributes are not in DER's order; RULE_CMS_STRUCTURE, also when the attributes that protocol.md 2.4 requires are
  * absent; RULE_CMS_TYPE, _LIMIT; RULE_CMS_ALGORITHM for what protocol.md 2.2 refuses: SHA-1, parameters of RSASSA-PSS
  * but one digest throughout and a salt of its length, a key of another kind than the signature says; those of
- * certificate_parse for the signer's. */
+ * certificate_parse for the signer's, and RULE_CERT_BUDGET. */
 enum rule cms_verify(struct arena *arena, struct span der, const struct span *detached, struct trust *cache,
                      struct certificate *const *known, size_t known_count, struct cms_signed *out);
 void cms_signed_clear(struct cms_signed *s);
