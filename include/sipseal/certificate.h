@@ -99,6 +99,8 @@ uint32_t trust_spent(const struct trust *t);
 /* Whether the work is bounded, and the certificate's chain is proven and in date: nobody needs other certificates to
  * check this one. */
 bool trust_needs_no_others(struct trust *t, const struct certificate *c);
+/* Whether the others are wanted all the same, for what is verified from now on. */
+void trust_want_others(struct trust *t, bool wanted);
 
 /* What was done since the store was made. */
 struct trust_work {

@@ -22,6 +22,7 @@ struct trust {
     struct revocation revocation;
     struct cache *cache;
     bool bounded; /* trust_allow was called */
+    bool others_wanted;
     uint32_t allowed, spent;
     int64_t now;
     struct trust_work work;
@@ -232,8 +233,13 @@ static bool is_proven(const struct cached *entry, int64_t now)
 
 bool trust_needs_no_others(struct trust *t, const struct certificate *c)
 {
-    const struct cached *entry = t->bounded ? cache_find(t->cache, c->hash) : NULL;
+    const struct cached *entry = t->bounded && !t->others_wanted ? cache_find(t->cache, c->hash) : NULL;
     return entry && is_proven(entry, t->now);
+}
+
+void trust_want_others(struct trust *t, bool wanted)
+{
+    t->others_wanted = wanted;
 }
 
 enum rule trust_check(struct trust *t, const struct certificate *c, struct certificate *const *others,
