@@ -88,6 +88,28 @@ enum rule trust_chain(struct trust *t, const struct certificate *c, struct certi
 /* The parsed certificate for this DER, from the cache or parsed now and cached; the caller holds a reference. */
 enum rule trust_certificate(struct trust *t, struct span der, struct certificate **out);
 
+/* What strangers' certificates may cost (protocol.md 8). A certificate that is in the cache costs next to nothing; one
+ * that was never seen must be parsed, and its chain proven, and whoever sends a fresh one with each message multiplies
+ * the work. From this call on, until the next, at most `units` of such work are done at `now`: each certificate that
+ * must be parsed takes one, and each chain that must be proven; what would take one more is not begun, and breaks
+ * RULE_CERT_BUDGET. A store on which this was never called does whatever is asked of it. */
+void trust_allow(struct trust *t, uint32_t units, int64_t now);
+/* Units taken since trust_allow. */
+uint32_t trust_spent(const struct trust *t);
+/* Whether the work is bounded, and the certificate's chain is proven and in date: nobody needs other certificates to
+ * check this one. */
+bool trust_needs_no_others(struct trust *t, const struct certificate *c);
+/* Whether the others are wanted all the same, for what is verified from now on. */
+void trust_want_others(struct trust *t, bool wanted);
+
+/* What was done since the store was made. */
+struct trust_work {
+    uint64_t parsed, cached; /* certificates, by trust_certificate */
+    uint64_t proven;         /* chains that were worked on, whatever came of it */
+    uint64_t refused;        /* what RULE_CERT_BUDGET was said for */
+};
+struct trust_work trust_work_of(const struct trust *t);
+
 /* --- own keys --- */
 
 struct identity {

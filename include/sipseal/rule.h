@@ -16,6 +16,8 @@
     X(RULE_VAULT_GONE, "resource.vault", 500, "the process that examines protected bodies failed on this message")     \
     X(RULE_STORE_GONE, "resource.store", 500, "the archive could not take this message, so it was not delivered")      \
     X(RULE_OVERLOAD, "resource.overload", 503, "the server has too much to do; try again later")                       \
+    X(RULE_CERT_BUDGET, "resource.certificates", 503,                                                                  \
+      "the server has too many certificates to check that it has never seen; try again later")                         \
     X(RULE_INTERNAL, "resource.internal", 500, "an internal check failed")                                             \
     /* SIP */                                                                                                          \
     X(RULE_SIP_SYNTAX, "sip.syntax", 400, "the message is not well-formed SIP")                                        \

@@ -21,6 +21,11 @@ struct trust {
     size_t anchor_count;
     struct revocation revocation;
     struct cache *cache;
+    bool bounded; /* trust_allow was called */
+    bool others_wanted;
+    uint32_t allowed, spent;
+    int64_t now;
+    struct trust_work work;
 };
 
 bool x509_time(const ASN1_TIME *time, int64_t *seconds)
@@ -51,6 +56,37 @@ void trust_free(struct trust *t)
     revocation_clear(&t->revocation);
     cache_free(t->cache);
     free(t);
+}
+
+void trust_allow(struct trust *t, uint32_t units, int64_t now)
+{
+    t->bounded = true;
+    t->allowed = units;
+    t->spent = 0;
+    t->now = now;
+}
+
+uint32_t trust_spent(const struct trust *t)
+{
+    return t->spent;
+}
+
+struct trust_work trust_work_of(const struct trust *t)
+{
+    return t->work;
+}
+
+/* Before the work is begun. */
+static bool may_spend(struct trust *t)
+{
+    if (!t->bounded)
+        return true;
+    if (t->spent >= t->allowed) {
+        t->work.refused++;
+        return false;
+    }
+    t->spent++;
+    return true;
 }
 
 enum rule trust_add_anchor(struct trust *t, struct span der)
@@ -159,6 +195,9 @@ static enum rule prove_chain(struct trust *t, struct cached *entry, struct certi
 {
     enum rule rule = RULE_NO_MEMORY;
     int64_t from, until;
+    if (!may_spend(t))
+        return RULE_CERT_BUDGET;
+    t->work.proven++;
     X509_STORE_CTX *context = X509_STORE_CTX_new();
     STACK_OF(X509) *untrusted = candidates(others, other_count), *chain = NULL;
     if (begin_verification(context, t, entry->certificate, untrusted, now)) {
@@ -187,6 +226,22 @@ static enum rule check_revocation(struct trust *t, STACK_OF(X509) *chain, int64_
     return rule;
 }
 
+static bool is_proven(const struct cached *entry, int64_t now)
+{
+    return entry->chain && now >= entry->valid_from && now < entry->valid_until;
+}
+
+bool trust_needs_no_others(struct trust *t, const struct certificate *c)
+{
+    const struct cached *entry = t->bounded && !t->others_wanted ? cache_find(t->cache, c->hash) : NULL;
+    return entry && is_proven(entry, t->now);
+}
+
+void trust_want_others(struct trust *t, bool wanted)
+{
+    t->others_wanted = wanted;
+}
+
 enum rule trust_check(struct trust *t, const struct certificate *c, struct certificate *const *others,
                       size_t other_count, enum certificate_use use, int64_t now)
 {
@@ -203,7 +258,7 @@ enum rule trust_chain(struct trust *t, const struct certificate *c, struct certi
         entry = cache_add(t->cache, (struct certificate *)(uintptr_t)c); /* counting references is no change */
     /* A chain that was proven stays proven; its dates and revocation are looked at on each use. OpenSSL takes notAfter
      * as the first second that is too late, and so does this. */
-    if (!entry->chain || now < entry->valid_from || now >= entry->valid_until) {
+    if (!is_proven(entry, now)) {
         enum rule rule = prove_chain(t, entry, others, other_count, now);
         if (rule != RULE_OK)
             return rule;
@@ -221,9 +276,13 @@ enum rule trust_certificate(struct trust *t, struct span der, struct certificate
         return RULE_CRYPTO_LIBRARY;
     struct cached *entry = cache_find(t->cache, hash);
     if (entry) {
+        t->work.cached++;
         *out = certificate_hold(entry->certificate);
         return RULE_OK;
     }
+    if (!may_spend(t))
+        return RULE_CERT_BUDGET;
+    t->work.parsed++;
     enum rule rule = certificate_parse(der, out);
     if (rule == RULE_OK)
         cache_add(t->cache, *out);

@@ -78,6 +78,12 @@ static enum rule parse(struct trust *cache, struct span der, struct certificate 
     return cache ? trust_certificate(cache, der, out) : certificate_parse(der, out);
 }
 
+/* What says nothing about the certificate. */
+static bool ran_out(enum rule rule)
+{
+    return rule == RULE_NO_MEMORY || rule == RULE_CRYPTO_LIBRARY || rule == RULE_CERT_BUDGET;
+}
+
 static bool is_signer(const struct signed_data *s, const struct certificate *c)
 {
     return s->issuer_and_serial.len ? span_equal(s->issuer_and_serial, c->issuer_and_serial)
@@ -98,7 +104,7 @@ static enum rule find_in_bag(const struct signed_data *s, struct trust *cache, s
             return RULE_OK;
         certificate_release(*signer);
         *signer = NULL;
-        if (rule != RULE_OK && s->issuer_and_serial.len)
+        if (rule != RULE_OK && (s->issuer_and_serial.len || ran_out(rule)))
             return rule;
     }
     return RULE_SIGNATURE_NO_CERTIFICATE;
@@ -158,14 +164,17 @@ static enum rule find_sealing(const struct signed_data *s, struct cms_signed *ou
     return RULE_OK;
 }
 
-/* Only once the signature holds: parsing costs more than verifying. What does not parse is no candidate. */
+/* Only once the signature holds, and where somebody may need it: parsing costs more than verifying. What does not parse
+ * is no candidate. */
 static enum rule fill_bag(const struct signed_data *s, struct trust *cache, struct cms_signed *out)
 {
+    if (cache && trust_needs_no_others(cache, out->signer))
+        return RULE_OK;
     for (size_t i = 0; i < s->bag_count; i++) {
         enum rule rule = parse(cache, s->bag[i], &out->bag[out->bag_count]);
         if (rule == RULE_OK)
             out->bag_count++;
-        else if (rule == RULE_NO_MEMORY || rule == RULE_CRYPTO_LIBRARY)
+        else if (ran_out(rule))
             return rule;
     }
     return RULE_OK;

@@ -23,7 +23,6 @@ enum {
     USER_NAME_MAX = 32,
     VAULTS_DEFAULT_MAX = 6, /* about as many as one net process feeds */
     WINDOW_MAX = 86400,
-    SMALLEST_MESSAGE = 1300, /* RFC 3261 18.1.1: what every element takes over UDP */
     LOG_LEVEL_DEFAULT = 1,   /* info */
 };
 
@@ -278,36 +277,31 @@ static void check_archive(struct config_reader *r)
 
 /* --- limits --- */
 
+static void read_limit(struct yaml_value v, enum limit_kind kind, uint32_t least, uint32_t most, uint32_t *limit)
+{
+    int64_t seconds;
+    if (kind == LIMIT_NUMBER)
+        yaml_number(v, least, most, limit);
+    else if (yaml_seconds(v, least, most, &seconds))
+        *limit = (uint32_t)seconds;
+}
+
 static void read_limits(struct config_reader *r, struct yaml_value v)
 {
     struct limits *l = &r->config->limits;
-    *l = (struct limits){
-        .message_bytes = SIP_MESSAGE_MAX,
-        .transactions = 100000,
-        .connections = 10000,
-        .jobs_per_vault = 64,
-        .store_jobs = 1024,
-        .bindings = 100000,
-        .bindings_per_user = 10,
-        .branches = 10,
-        .ringing_seconds = 200,
-        .idle_seconds = 600,
-    };
+    *l = (struct limits)LIMITS_DEFAULT;
     struct yaml_map m = yaml_map_of(v);
-    int64_t idle = l->idle_seconds, ringing = l->ringing_seconds;
-    yaml_number(yaml_key(&m, "message_bytes", YAML_OPTIONAL), SMALLEST_MESSAGE, SIP_MESSAGE_MAX, &l->message_bytes);
-    yaml_number(yaml_key(&m, "transactions", YAML_OPTIONAL), 1, 10000000, &l->transactions);
-    yaml_number(yaml_key(&m, "connections", YAML_OPTIONAL), 1, 1000000, &l->connections);
-    yaml_number(yaml_key(&m, "jobs_per_vault", YAML_OPTIONAL), 1, 100000, &l->jobs_per_vault);
-    yaml_number(yaml_key(&m, "store_jobs", YAML_OPTIONAL), 1, 100000, &l->store_jobs);
-    yaml_number(yaml_key(&m, "bindings", YAML_OPTIONAL), 1, 10000000, &l->bindings);
-    yaml_number(yaml_key(&m, "bindings_per_user", YAML_OPTIONAL), 1, 32, &l->bindings_per_user);
-    yaml_seconds(yaml_key(&m, "idle_seconds", YAML_OPTIONAL), 1, 86400, &idle);
-    yaml_number(yaml_key(&m, "branches", YAML_OPTIONAL), 1, 32, &l->branches);
-    yaml_seconds(yaml_key(&m, "ringing_seconds", YAML_OPTIONAL), 181, 86400, &ringing);
-    l->idle_seconds = (uint32_t)idle;
-    l->ringing_seconds = (uint32_t)ringing;
+#define LIMIT_READ(name, kind, default_value, least, most)                                                             \
+    read_limit(yaml_key(&m, #name, YAML_OPTIONAL), kind, least, most, &l->name);
+    LIMITS(LIMIT_READ)
+#undef LIMIT_READ
     yaml_map_end(&m);
+    if (yaml_given(v) && l->bindings_per_user > l->bindings && yaml_faultless(&r->file))
+        yaml_fault(v, "bindings_per_user is more than bindings, so that it would never be reached; raise bindings, or "
+                      "lower bindings_per_user");
+    if (yaml_given(v) && l->new_certificates > l->new_certificates_burst && yaml_faultless(&r->file))
+        yaml_fault(v, "new_certificates is more than new_certificates_burst, so that what a second brings would never "
+                      "be used; raise new_certificates_burst, or lower new_certificates");
 }
 
 /* --- the files that it names --- */

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "config/limit_list.h"
 #include "sipseal/arena.h"
 #include "sipseal/bytes.h"
 #include "sipseal/middle.h"
@@ -53,19 +54,6 @@ struct route {
     struct hop next; /* resolved when the configuration was read */
     struct span next_uri;
     bool record_route; /* stay on the way of dialogs that are made over this route; true */
-};
-
-struct limits {
-    uint32_t message_bytes;  /* of one SIP message; 131072 */
-    uint32_t transactions;   /* open at once; 100000 */
-    uint32_t connections;    /* open at once; 10000 */
-    uint32_t jobs_per_vault; /* waiting and at work; 64 */
-    uint32_t store_jobs;     /* in flight; 1024 */
-    uint32_t bindings;       /* registered contacts, in all; 100000 */
-    uint32_t bindings_per_user; /* 10 */
-    uint32_t branches;       /* of one request: targets that it is sent to; 10 */
-    uint32_t ringing_seconds; /* that an INVITE may go without news (timer C of RFC 3261 16.6); 200 */
-    uint32_t idle_seconds;   /* a connection without traffic is closed; 600 */
 };
 
 struct config {

@@ -67,7 +67,8 @@ bool setup_vault(struct setup *s, struct child *vault)
         !send_blobs(s, vault, IPC_SETUP_CRL, k->crl, k->crl_count) || !send_identity(s, vault) ||
         !send_blobs(s, vault, IPC_SETUP_READER, k->reader, k->reader_count))
         return false;
-    struct ipc_vault_setup what = {.name_count = c->name_count, .window = c->window, .legacy = c->legacy};
+    struct ipc_vault_setup what = {
+        .name_count = c->name_count, .limits = c->limits, .window = c->window, .legacy = c->legacy};
     memcpy(what.name, c->name, sizeof what.name);
     struct writer w = message(s);
     ipc_write_vault_setup(&w, &what);
@@ -142,9 +143,19 @@ bool setup_channel(struct setup *s, struct child *net, struct child *peer)
     return sent;
 }
 
-bool setup_stop(struct setup *s, struct child *c)
+static bool tell(struct setup *s, struct child *c, enum ipc_kind kind)
 {
     struct writer w = message(s);
-    ipc_write_bare(&w, IPC_STOP);
+    ipc_write_bare(&w, kind);
     return child_send(c, &w, -1, s->log);
+}
+
+bool setup_stop(struct setup *s, struct child *c)
+{
+    return tell(s, c, IPC_STOP);
+}
+
+bool setup_ask_counters(struct setup *s, struct child *c)
+{
+    return tell(s, c, IPC_COUNTERS);
 }

@@ -29,5 +29,7 @@ bool setup_channel(struct setup *s, struct child *net, struct child *peer);
 
 /* Tells a child to finish. */
 bool setup_stop(struct setup *s, struct child *c);
+/* Tells it to log its counters. */
+bool setup_ask_counters(struct setup *s, struct child *c);
 
 #endif

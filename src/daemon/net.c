@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/counters.h"
 #include "daemon/fence.h"
 #include "daemon/net_channel.h"
 #include "daemon/net_log.h"
@@ -292,6 +293,11 @@ static bool take_control(struct net *n, struct span datagram, int *fd)
         begin_stop(n);
         return true;
     }
+    if (header.kind == IPC_COUNTERS && ipc_read_bare(&fields) == RULE_OK) {
+        const struct log asked = counters_asked(&n->log);
+        net_log_counters(&n->events, &asked, n->proxy, n->transports);
+        return true;
+    }
     if (*fd < 0 || ipc_read_channel(&fields, &number) != RULE_OK)
         return false;
     int taken = *fd;
@@ -389,7 +395,7 @@ static enum rule set_up(struct net *n)
     enum rule rule = net_told_read(&n->told, &n->log);
     if (rule != RULE_OK)
         return rule;
-    n->events.log = &n->log;
+    n->events = (struct net_log){.log = &n->log, .lines_max = n->told.setup.limits.log_lines};
     n->buffer = malloc(IPC_MESSAGE_MAX);
     n->examined = calloc(1, sizeof *n->examined);
     n->base = event_base_new();
@@ -437,7 +443,7 @@ static int run(struct net *n)
     if (event_base_dispatch(n->base) < 0)
         n->failed = true;
     settle(n);
-    net_log_counters(&n->events, n->proxy, n->transports);
+    net_log_counters(&n->events, &n->log, n->proxy, n->transports);
     return n->failed ? EXIT_FAULT : EXIT_SUCCESS;
 }
 

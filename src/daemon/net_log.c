@@ -1,5 +1,7 @@
 #include "daemon/net_log.h"
 
+#include "daemon/counters.h"
+
 static const struct {
     const char *name;
     enum log_level level;
@@ -22,11 +24,12 @@ static bool may_write(struct net_log *l, int64_t now)
         l->second = now;
         l->lines = l->suppressed = 0;
     }
-    if (l->lines < NET_LOG_LINES_A_SECOND) {
+    if (l->lines < l->lines_max) {
         l->lines++;
         return true;
     }
     l->suppressed++;
+    l->left_out++;
     return false;
 }
 
@@ -47,21 +50,43 @@ void net_log_event(struct net_log *l, const struct proxy_event *e, int64_t now)
         e->body ? log_hex("body", writer_span(&w)) : log_none());
 }
 
-void net_log_counters(const struct net_log *l, const struct proxy *proxy, const struct transports *transports)
+static void log_proxy(const struct log *log, const struct proxy *proxy)
 {
-    struct proxy_counters p;
-    struct transports_counters t;
-    proxy_count(proxy, &p);
-    transports_count(transports, &t);
-    LOG(l->log, LOG_LEVEL_INFO, "counters", log_number("requests", (int64_t)p.requests),
-        log_number("retransmissions", (int64_t)p.retransmissions), log_number("responses", (int64_t)p.responses),
-        log_number("forwarded", (int64_t)p.forwarded), log_number("examined", (int64_t)p.examined),
-        log_number("admitted", (int64_t)p.admitted), log_number("refused", (int64_t)p.event[PROXY_EVENT_REFUSED]),
-        log_number("dropped", (int64_t)p.event[PROXY_EVENT_DROPPED]),
-        log_number("monitored", (int64_t)p.event[PROXY_EVENT_MONITORED]),
-        log_number("jobs_lost", (int64_t)p.event[PROXY_EVENT_JOB_LOST]),
-        log_number("completions_lost", (int64_t)p.completions_lost), log_number("open", (int64_t)p.open),
-        log_number("bindings", (int64_t)p.bindings), log_number("connections", (int64_t)t.connections),
-        log_number("connections_refused", (int64_t)t.refused),
-        log_number("datagrams_lost", (int64_t)t.datagrams_lost));
+    struct proxy_counters COUNTED;
+    proxy_count(proxy, &COUNTED);
+    const struct counter counter[] = {
+        PROXY_COUNTERS(COUNTER_VALUE)
+        {"answered", COUNTED.event[PROXY_EVENT_ANSWERED]},
+        {"served", COUNTED.event[PROXY_EVENT_SERVED]},
+        {"refused", COUNTED.event[PROXY_EVENT_REFUSED]},
+        {"dropped", COUNTED.event[PROXY_EVENT_DROPPED]},
+        {"monitored", COUNTED.event[PROXY_EVENT_MONITORED]},
+        {"unanswered", COUNTED.event[PROXY_EVENT_UNANSWERED]},
+        {"jobs_lost", COUNTED.event[PROXY_EVENT_JOB_LOST]},
+        {"open", COUNTED.open},
+        {"waiting", COUNTED.waiting},
+        {"lines", COUNTED.lines},
+        {"bindings", COUNTED.bindings},
+    };
+    counters_log(log, "sip", counter, sizeof counter / sizeof *counter);
+    counters_log_rules(log, COUNTED.rule);
+}
+
+static void log_transports(const struct log *log, const struct net_log *l, const struct transports *transports)
+{
+    struct transports_counters COUNTED;
+    transports_count(transports, &COUNTED);
+    const struct counter counter[] = {
+        TRANSPORTS_COUNTERS(COUNTER_VALUE)
+        {"connections", COUNTED.connections},
+        {"log_lines_left_out", l->left_out},
+    };
+    counters_log(log, "transport", counter, sizeof counter / sizeof *counter);
+}
+
+void net_log_counters(const struct net_log *l, const struct log *log, const struct proxy *proxy,
+                      const struct transports *transports)
+{
+    log_proxy(log, proxy);
+    log_transports(log, l, transports);
 }

@@ -7,15 +7,17 @@
 #include "net/transports.h"
 #include "proxy/proxy.h"
 
-enum { NET_LOG_LINES_A_SECOND = 2000 };
-
 struct net_log {
     const struct log *log;
+    uint32_t lines_max; /* in one second: limits.log_lines */
     int64_t second;
     uint32_t lines, suppressed;
+    uint64_t left_out; /* in all */
 };
 
 void net_log_event(struct net_log *l, const struct proxy_event *event, int64_t now);
-void net_log_counters(const struct net_log *l, const struct proxy *proxy, const struct transports *transports);
+/* Groups sip, rules and transport of the counters, to `log` (see counters_asked). */
+void net_log_counters(const struct net_log *l, const struct log *log, const struct proxy *proxy,
+                      const struct transports *transports);
 
 #endif

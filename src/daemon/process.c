@@ -83,7 +83,8 @@ static void allow_many_descriptors(void)
 
 static bool leave_signals_to_the_parent(void)
 {
-    return ignore_signal(SIGINT) && ignore_signal(SIGTERM) && ignore_signal(SIGHUP);
+    return ignore_signal(SIGINT) && ignore_signal(SIGTERM) && ignore_signal(SIGHUP) &&
+           ignore_signal(SIGUSR1);
 }
 
 bool process_begin(int argc, char **argv, struct log *log)

@@ -111,9 +111,10 @@ static void commit(struct store *s)
     store_batch_commit(b);
     log_side(s, "archive", &b->archive_side, &s->archive_gone);
     log_side(s, "replay", &b->replay_side, &s->replay_gone);
-    if (b->lost != s->lost)
-        LOG(&s->log, LOG_LEVEL_ERROR, "responses-lost", log_number("count", (int64_t)(b->lost - s->lost)));
-    s->lost = b->lost;
+    uint64_t lost = b->counters.lost;
+    if (lost != s->lost)
+        LOG(&s->log, LOG_LEVEL_ERROR, "responses-lost", log_number("count", (int64_t)(lost - s->lost)));
+    s->lost = lost;
     answer(s);
 }
 
@@ -206,6 +207,13 @@ static enum course take_control(struct store *s, struct span datagram, int *fd)
         return set_up(s, &fields);
     case IPC_CHANNEL_STORE:
         return take_channel(s, &fields, fd);
+    case IPC_COUNTERS: {
+        const struct log asked = counters_asked(&s->log);
+        if (ipc_read_bare(&fields) != RULE_OK)
+            return bad_message(s, "control");
+        store_batch_log_counters(&s->batch, &asked);
+        return GO_ON;
+    }
     case IPC_STOP:
         return ipc_read_bare(&fields) == RULE_OK ? END : bad_message(s, "control");
     default:
@@ -266,6 +274,8 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk, not the end */
     s.datagram = malloc(IPC_MESSAGE_MAX);
     int status = s.datagram ? run(&s) : EXIT_FAULT;
+    if (s.replay)
+        store_batch_log_counters(&s.batch, &s.log);
     if (s.net >= 0)
         close_net(&s);
     store_batch_close(&s.batch);

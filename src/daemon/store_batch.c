@@ -63,7 +63,7 @@ static void apply(struct store_batch *b, const struct ipc_complete *c)
 
 void store_batch_begin(struct store_batch *b)
 {
-    b->answer_count = 0;
+    b->answer_count = b->messages = 0;
     b->archive_side = b->replay_side = (struct store_side){0};
     for (size_t i = 0; i < b->pending_count; i++)
         apply(b, &b->pending[i]);
@@ -92,7 +92,10 @@ static enum rule keep_record(struct store_batch *b, struct span bytes, int64_t *
 void store_batch_admit(struct store_batch *b, uint64_t job, const struct ipc_admit *ask)
 {
     struct store_answer *a = &b->answer[b->answer_count++];
-    *a = (struct store_answer){.job = job, .needs_archive = ask->record.len > 0, .needs_replay = ask->replay_count > 0};
+    b->messages++;
+    b->counters.asked++;
+    *a = (struct store_answer){.job = job, .needs_archive = ask->record.len > 0, .needs_replay = ask->replay_count > 0,
+                               .record_len = ask->record.len};
     a->admitted.rule = check_replay(b, ask);
     if (a->admitted.rule == RULE_OK && a->needs_archive)
         a->admitted.rule = keep_record(b, ask->record, &a->admitted.record_id);
@@ -109,10 +112,12 @@ static void expire(struct store_batch *b, int64_t now)
 
 void store_batch_complete(struct store_batch *b, const struct ipc_complete *complete)
 {
+    b->messages++;
+    b->counters.completed++;
     if (b->pending_count < STORE_PENDING_MAX)
         b->pending[b->pending_count++] = *complete;
     else
-        b->lost++;
+        b->counters.lost++;
     apply(b, complete);
     expire(b, complete->now);
 }
@@ -135,6 +140,25 @@ static void commit_replay(struct store_batch *b)
         replay_db_rollback(b->replay);
 }
 
+static void count_answer(struct store_counters *c, const struct store_answer *a)
+{
+    c->admitted += a->admitted.rule == RULE_OK;
+    c->replays += a->admitted.rule == RULE_REPLAY;
+    c->records += a->admitted.record_id > 0;
+    c->record_bytes += a->admitted.record_id > 0 ? a->record_len : 0;
+    c->rule[a->admitted.rule]++;
+}
+
+static void count_batch(struct store_batch *b, bool gone)
+{
+    struct store_counters *c = &b->counters;
+    for (size_t i = 0; i < b->answer_count; i++)
+        count_answer(c, &b->answer[i]);
+    c->batches += b->messages > 0;
+    c->largest_batch = b->messages > c->largest_batch ? b->messages : c->largest_batch;
+    c->errors += gone;
+}
+
 void store_batch_commit(struct store_batch *b)
 {
     commit_archive(b);
@@ -147,6 +171,18 @@ void store_batch_commit(struct store_batch *b)
         if (a->admitted.rule != RULE_OK)
             a->admitted.record_id = 0;
     }
+    count_batch(b, archive_gone || replay_gone);
     if (!archive_gone && !replay_gone)
         b->pending_count = 0;
+}
+
+void store_batch_log_counters(const struct store_batch *b, const struct log *log)
+{
+    const struct store_counters COUNTED = b->counters;
+    const struct counter counter[] = {
+        STORE_COUNTERS(COUNTER_VALUE)
+        {"pending", b->pending_count},
+    };
+    counters_log(log, "store", counter, sizeof counter / sizeof *counter);
+    counters_log_rules(log, COUNTED.rule);
 }

@@ -4,6 +4,7 @@
 #ifndef SIPSEAL_DAEMON_STORE_BATCH_H
 #define SIPSEAL_DAEMON_STORE_BATCH_H
 
+#include "daemon/counters.h"
 #include "ipc/ipc.h"
 #include "service/archive_db.h"
 
@@ -11,6 +12,19 @@ enum {
     STORE_BATCH_MAX = 256,    /* messages that share a commit */
     STORE_PENDING_MAX = 4096, /* final responses that wait to be kept */
     STORE_EXPIRE_SECONDS = 1, /* at most so often are expired replay keys looked for */
+};
+
+/*  X(name) */
+#define STORE_COUNTERS(X)                                                                                              \
+    X(asked) X(admitted) X(replays)  /* questions; those answered that it may go on, that it was delivered before */   \
+    X(records) X(record_bytes)       /* archived */                                                                    \
+    X(completed) X(lost)             /* final responses told; those for which there was no room among the pending */   \
+    X(batches) X(largest_batch)      /* of questions and responses that shared a commit */                             \
+    X(errors)                        /* batches that could not rely on a database */
+
+struct store_counters {
+    STORE_COUNTERS(COUNTER_FIELD)
+    uint64_t rule[RULE_COUNT]; /* why questions were answered that it may not go on */
 };
 
 /* One of the two databases in the course of a batch. */
@@ -23,6 +37,7 @@ struct store_answer {
     uint64_t job;
     struct ipc_admitted admitted;
     bool needs_archive, needs_replay; /* what the answer relies on */
+    size_t record_len;
 };
 
 struct store_batch {
@@ -33,7 +48,8 @@ struct store_batch {
     size_t answer_count;
     struct ipc_complete *pending; /* of this batch, and of those that failed before; owned */
     size_t pending_count;
-    uint64_t lost; /* final responses for which there was no room among the pending */
+    size_t messages; /* of this batch */
+    struct store_counters counters;
     int64_t expired; /* when expired keys were last looked for */
 };
 
@@ -47,5 +63,8 @@ void store_batch_admit(struct store_batch *b, uint64_t job, const struct ipc_adm
 void store_batch_complete(struct store_batch *b, const struct ipc_complete *complete);
 /* Makes the answers final: what they say is durable, or they say RULE_STORE_GONE. */
 void store_batch_commit(struct store_batch *b);
+
+/* Groups store and rules of the counters, to `log` (see counters_asked). */
+void store_batch_log_counters(const struct store_batch *b, const struct log *log);
 
 #endif

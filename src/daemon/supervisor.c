@@ -274,11 +274,22 @@ static void hasten(struct supervisor *s)
         s->child[i].deadline = now_ms();
 }
 
+/* Each process writes what it has counted to its log. */
+static void ask_counters(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->child_count; i++)
+        if (s->child[i].pid && s->child[i].state == CHILD_READY)
+            setup_ask_counters(&s->setup, &s->child[i]);
+}
+
 static void take_signal(struct supervisor *s, uint32_t signal)
 {
     switch (signal) {
     case SIGCHLD:
         reap(s);
+        break;
+    case SIGUSR1:
+        ask_counters(s);
         break;
     case SIGHUP:
         LOG(s->log, LOG_LEVEL_WARNING, "not-reloaded",
@@ -373,6 +384,7 @@ static bool catch_signals(struct supervisor *s)
     sigaddset(&caught, SIGTERM);
     sigaddset(&caught, SIGINT);
     sigaddset(&caught, SIGHUP);
+    sigaddset(&caught, SIGUSR1);
     if (sigprocmask(SIG_BLOCK, &caught, NULL) != 0)
         return false;
     s->signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -103,6 +103,13 @@ static enum course take_control(struct vault *v, struct span datagram, int *fd)
         return take_channel(v, &fields, fd);
     case IPC_STOP:
         return ipc_read_bare(&fields) == RULE_OK ? END : bad_message(v, "control");
+    case IPC_COUNTERS: {
+        const struct log asked = counters_asked(&v->log);
+        if (ipc_read_bare(&fields) != RULE_OK)
+            return bad_message(v, "control");
+        vault_log_counters(v, &asked);
+        return GO_ON;
+    }
     default:
         return set_up(v, &header, &fields);
     }
@@ -154,6 +161,8 @@ int main(int argc, char **argv)
     }
     while (course == GO_ON)
         course = wait_and_handle(&v);
+    if (v.ready)
+        vault_log_counters(&v, &v.log);
     if (v.net >= 0)
         close_net(&v);
     vault_close(&v);

@@ -25,6 +25,16 @@ static void refuse(struct vault *v, enum rule rule)
     v->answer = (struct ipc_examined){.verdict = {.broken = rule}};
 }
 
+/* Whoever sends certificates that were never seen before uses up a share of its own (protocol.md 8). */
+static void examine_within_budget(struct vault *v, const struct ipc_examine *ask,
+                                  const struct message_outline *outline, struct disclosed *disclosed)
+{
+    const struct budget_peer peer = {ask->peer, ask->proven};
+    trust_allow(v->trust, certificate_budget_left(&v->budget, peer, ask->clock), ask->now);
+    middle_examine(&v->middle, outline, ask->now, &v->arena, &v->answer.verdict, disclosed);
+    certificate_budget_take(&v->budget, peer, trust_spent(v->trust));
+}
+
 static enum rule examine(struct vault *v, const struct ipc_examine *ask)
 {
     struct message_outline *outline = arena_take(&v->arena, sizeof *outline);
@@ -35,10 +45,54 @@ static enum rule examine(struct vault *v, const struct ipc_examine *ask)
     if (rule != RULE_OK)
         return rule;
     struct verdict *verdict = &v->answer.verdict;
-    middle_examine(&v->middle, outline, ask->now, &v->arena, verdict, disclosed);
+    examine_within_budget(v, ask, outline, disclosed);
     if (!ask->archive || verdict->broken != RULE_OK || disclosed->count == 0)
         return RULE_OK;
     return seal_record(v, ask, outline, disclosed);
+}
+
+/* --- counters --- */
+
+static void count_part(struct vault_counters *c, const struct verdict_part *part)
+{
+    c->plain += part->state == PART_PLAIN;
+    c->closed += part->state == PART_CLOSED;
+    c->opened += part->state == PART_OPENED;
+    if (part->signature == RULE_SIGNATURE_ABSENT)
+        return;
+    c->verified += part->signature == RULE_OK;
+    c->unverified += part->signature != RULE_OK;
+    c->rule[part->signature]++;
+}
+
+static void count_job(struct vault_counters *c, const struct ipc_examine *ask, const struct ipc_examined *answer)
+{
+    c->jobs++;
+    c->bytes += ask->source.body.body.len;
+    c->records += answer->record.len > 0;
+    c->record_bytes += answer->record.len;
+    if (answer->verdict.broken != RULE_OK) {
+        c->broken++;
+        c->rule[answer->verdict.broken]++;
+        return;
+    }
+    for (size_t i = 0; i < answer->verdict.part_count; i++)
+        count_part(c, &answer->verdict.part[i]);
+}
+
+void vault_log_counters(const struct vault *v, const struct log *log)
+{
+    const struct vault_counters COUNTED = v->counters;
+    const struct trust_work work = trust_work_of(v->trust);
+    const struct counter counter[] = {
+        VAULT_COUNTERS(COUNTER_VALUE)
+        {"certificates_parsed", work.parsed},
+        {"certificates_cached", work.cached},
+        {"chains_proven", work.proven},
+        {"over_budget", work.refused},
+    };
+    counters_log(log, "vault", counter, sizeof counter / sizeof *counter);
+    counters_log_rules(log, COUNTED.rule);
 }
 
 void vault_examine(struct vault *v, uint64_t job, const struct ipc_examine *ask, struct writer *w)
@@ -53,6 +107,7 @@ void vault_examine(struct vault *v, uint64_t job, const struct ipc_examine *ask,
         *w = writer_over(w->at, w->cap);
         ipc_write_examined(w, job, &v->answer);
     }
+    count_job(&v->counters, ask, &v->answer);
     v->answer.record = (struct span){0};
     arena_reset(&v->arena);
 }

@@ -109,6 +109,7 @@ static enum rule finish(struct vault *v, struct cursor *fields)
     v->middle.trust = v->trust;
     v->middle.window = setup.window;
     v->middle.legacy = setup.legacy;
+    certificate_budget_open(&v->budget, setup.limits.new_certificates, setup.limits.new_certificates_burst);
     enum rule rule = crypto_prepare();
     if (rule == RULE_OK)
         rule = prepare_archive(v);

@@ -229,7 +229,7 @@ static struct proof_terms terms_of(const struct examination *e, const struct pro
 /* Resources that ran out are no verdict on the signature. */
 static bool is_resource(enum rule rule)
 {
-    return rule == RULE_NO_MEMORY || rule == RULE_CRYPTO_LIBRARY || rule == RULE_INTERNAL;
+    return rule == RULE_NO_MEMORY || rule == RULE_CRYPTO_LIBRARY || rule == RULE_CERT_BUDGET || rule == RULE_INTERNAL;
 }
 
 /* A part that stays closed is still vouched for by the signature around it: verified without being seen (REQ-INT-1,

@@ -79,7 +79,9 @@ static bool is_vouched_for(void *context, struct arena *arena, struct span candi
         !is_bare_head(span_part(candidate, 0, candidate.len - entity.body.len)) ||
         mime_decode(&entity, arena, &der) != RULE_OK || !cms_signed_is_bare(der, &certificates))
         return false;
+    trust_want_others(v->terms->trust, true); /* each of them must be trusted */
     proof_examine(&entity, v->terms, &v->budget, arena, &proof);
+    trust_want_others(v->terms->trust, false);
     bool proven = is_proven(v, &proof, certificates);
     proof_clear(&proof);
     return proven;

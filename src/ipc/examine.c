@@ -86,6 +86,9 @@ void ipc_write_examine(struct writer *w, uint64_t job, const struct ipc_examine 
 {
     ipc_begin(w, IPC_EXAMINE, job);
     writer_i64(w, ask->now);
+    writer_u64(w, ask->clock);
+    writer_u64(w, ask->peer);
+    field_write_bool(w, ask->proven);
     field_write_bool(w, ask->archive);
     write_context(w, &ask->source.context);
     write_labels(w, &ask->source);
@@ -96,7 +99,9 @@ void ipc_write_examine(struct writer *w, uint64_t job, const struct ipc_examine 
 enum rule ipc_read_examine(struct cursor *fields, struct ipc_examine *ask)
 {
     *ask = (struct ipc_examine){0};
-    bool read = field_seconds(fields, &ask->now) && field_bool(fields, &ask->archive) &&
+    bool read = field_seconds(fields, &ask->now) && cursor_u64(fields, &ask->clock) &&
+                cursor_u64(fields, &ask->peer) && field_bool(fields, &ask->proven) &&
+                field_bool(fields, &ask->archive) &&
                 read_context(fields, &ask->source.context) && read_labels(fields, &ask->source) &&
                 read_body(fields, &ask->source.body);
     return fields_end(read, fields);

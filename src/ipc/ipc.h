@@ -49,7 +49,9 @@ enum ipc_kind {
     IPC_ADMIT,
     IPC_ADMITTED,
     IPC_COMPLETE,
-    IPC_KIND_LAST = IPC_COMPLETE,
+    /* parent to child */
+    IPC_COUNTERS, /* log what was counted */
+    IPC_KIND_LAST = IPC_COUNTERS,
 };
 
 struct ipc_header {
@@ -70,7 +72,7 @@ bool ipc_end(struct writer *w);
 /* Reads the header; `*fields` is what follows. RULE_IPC unless kind, length and version are right. */
 enum rule ipc_read_header(struct span datagram, struct ipc_header *header, struct cursor *fields);
 
-/* Messages without fields: IPC_READY, IPC_STOP. */
+/* Messages without fields: IPC_READY, IPC_STOP, IPC_COUNTERS. */
 void ipc_write_bare(struct writer *w, enum ipc_kind kind);
 enum rule ipc_read_bare(const struct cursor *fields);
 
@@ -78,6 +80,9 @@ enum rule ipc_read_bare(const struct cursor *fields);
 
 struct ipc_examine {
     int64_t now;
+    uint64_t clock; /* monotonic milliseconds: for rates */
+    uint64_t peer;  /* who sent it, as a number of net's that stands for it as long as net lives */
+    bool proven;    /* the peer proved who it is; the others together count as one */
     bool archive; /* seal what is disclosed, or plain, for the archive's readers */
     struct outline_source source;
 };
@@ -134,6 +139,7 @@ enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der,
 struct ipc_vault_setup {
     struct span name[MIDDLE_NAMES_MAX];
     size_t name_count;
+    struct limits limits;
     int64_t window;
     unsigned legacy; /* enum cms_legacy */
 };

@@ -37,12 +37,31 @@ enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der,
     return fields_end(read, fields);
 }
 
+/* --- limits --- */
+
+static void write_limits(struct writer *w, const struct limits *limits)
+{
+#define LIMIT_WRITE(name, kind, default_value, least, most) writer_u32(w, limits->name);
+    LIMITS(LIMIT_WRITE)
+#undef LIMIT_WRITE
+}
+
+static bool read_limits(struct cursor *c, struct limits *limits)
+{
+    bool read = true;
+#define LIMIT_READ(name, kind, default_value, least, most) read = read && field_number(c, least, most, &limits->name);
+    LIMITS(LIMIT_READ)
+#undef LIMIT_READ
+    return read;
+}
+
 /* --- the end of each setup --- */
 
 void ipc_write_vault_setup(struct writer *w, const struct ipc_vault_setup *setup)
 {
     ipc_begin(w, IPC_SETUP_VAULT, 0);
     field_write_names(w, setup->name, setup->name_count);
+    write_limits(w, &setup->limits);
     writer_i64(w, setup->window);
     writer_u8(w, (uint8_t)setup->legacy);
     ipc_end(w);
@@ -52,7 +71,8 @@ enum rule ipc_read_vault_setup(struct cursor *fields, struct ipc_vault_setup *se
 {
     *setup = (struct ipc_vault_setup){0};
     bool read = field_names(fields, MIDDLE_NAMES_MAX, setup->name, &setup->name_count) &&
-                field_seconds(fields, &setup->window) && field_enum(fields, CMS_LEGACY_ALL, &setup->legacy);
+                read_limits(fields, &setup->limits) && field_seconds(fields, &setup->window) &&
+                field_enum(fields, CMS_LEGACY_ALL, &setup->legacy);
     return fields_end(read, fields);
 }
 
@@ -70,28 +90,6 @@ enum rule ipc_read_store_setup(struct cursor *fields, struct ipc_store_setup *se
     bool read = field_text(fields, PATH_MAX - 1, false, &setup->store_path) &&
                 field_text(fields, PATH_MAX - 1, true, &setup->archive_path);
     return fields_end(read, fields);
-}
-
-static void write_limits(struct writer *w, const struct limits *limits)
-{
-    const uint32_t number[] = {limits->message_bytes, limits->transactions,      limits->connections,
-                               limits->jobs_per_vault, limits->store_jobs,       limits->bindings,
-                               limits->bindings_per_user, limits->branches,          limits->ringing_seconds,
-                               limits->idle_seconds};
-    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
-        writer_u32(w, number[i]);
-}
-
-static bool read_limits(struct cursor *c, struct limits *limits)
-{
-    uint32_t *const number[] = {&limits->message_bytes, &limits->transactions,      &limits->connections,
-                                &limits->jobs_per_vault, &limits->store_jobs,       &limits->bindings,
-                                &limits->bindings_per_user, &limits->branches,         &limits->ringing_seconds,
-                                &limits->idle_seconds};
-    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
-        if (!field_number(c, 1, UINT32_MAX, number[i]))
-            return false;
-    return limits->message_bytes <= SIP_MESSAGE_MAX;
 }
 
 void ipc_write_net_setup(struct writer *w, const struct ipc_net_setup *setup)

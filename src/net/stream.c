@@ -199,7 +199,8 @@ void stream_write(struct connection *c, struct span bytes, uint64_t transaction)
     bool first = STAILQ_EMPTY(&c->output);
     struct output *o = !c->dead && c->output_len + bytes.len <= max ? malloc(sizeof *o + bytes.len) : NULL;
     if (!o) {
-        refuse(c, transaction); /* the other end does not read, or there is no memory */
+        c->owner->counters.output_full++; /* the other end does not read, or there is no memory */
+        refuse(c, transaction);
         return;
     }
     *o = (struct output){.transaction = transaction, .len = bytes.len};

@@ -64,9 +64,16 @@ void transports_stop(struct transports *t);
 /* Whether bytes still wait to be written. */
 bool transports_pending(const struct transports *t);
 
+/*  X(name) */
+#define TRANSPORTS_COUNTERS(X)                                                                                         \
+    X(datagrams_in) X(datagrams_out) X(datagrams_lost) /* lost: the socket's buffer was full */                        \
+    X(accepted) X(connected) X(refused)                /* refused: at the limit of connections */                      \
+    X(output_full)                                     /* closed: the other end does not read */
+
 struct transports_counters {
-    uint64_t datagrams_in, datagrams_out, datagrams_lost; /* lost: the socket's buffer was full */
-    uint64_t accepted, connected, refused;                /* refused: at the limit of connections */
+#define TRANSPORTS_COUNTER(name) uint64_t name;
+    TRANSPORTS_COUNTERS(TRANSPORTS_COUNTER)
+#undef TRANSPORTS_COUNTER
     size_t connections;
 };
 void transports_count(const struct transports *t, struct transports_counters *out);

@@ -81,8 +81,7 @@ static enum rule note_target(const struct proxy *p, struct pass *pass, const str
     return branches_new(pass, target, pass->ack ? 1 : p->settings.limits.branches) ? RULE_OK : RULE_NO_MEMORY;
 }
 
-/* Who may register for an own domain is one of its users. */
-static bool is_own_user(const struct proxy *p, const struct proxy_source *source)
+bool is_own_user(const struct proxy *p, const struct proxy_source *source)
 {
     for (size_t i = 0; i < p->settings.route_count; i++) {
         const struct route *route = &p->settings.route[i];

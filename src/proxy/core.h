@@ -22,6 +22,7 @@
 #include "proxy/location.h"
 #include "proxy/proxy.h"
 #include "proxy/routing.h"
+#include "proxy/shares.h"
 #include "sip/siphash.h"
 #include "sipseal/outline.h"
 #include "sipseal/sip_response.h"
@@ -108,7 +109,9 @@ struct pass {
     struct branch *branch;
     size_t branch_count;
     struct best best;
-    struct proxy_source source;
+    struct proxy_source source; /* its peer is there only while the request arrives */
+    struct share_peer peer;     /* whose share of the vaults it takes */
+    struct share_item share;    /* WAITING: in the line of its peer */
     struct packet *request; /* as it was received; until there is a final answer */
     struct packet *record;  /* kept while the store looks, when a replay would only be noted */
     struct hop reply;       /* where its responses go: see reply_hop */
@@ -153,7 +156,8 @@ struct proxy {
     size_t open;
 
     struct vault vault[CONFIG_VAULTS_MAX];
-    struct pass_list waiting;
+    struct pass_list waiting; /* the longest first; whose turn it is, `shares` says */
+    struct shares *shares;
     uint32_t waiting_count;
     bool store_ready;
     struct pass_list admitting;
@@ -176,6 +180,12 @@ struct proxy {
     uint8_t *scratch;
     size_t scratch_len;
 };
+
+/* How long the vaults and the store may take for one message. */
+static inline uint64_t examine_max_ms(const struct proxy *p)
+{
+    return p->settings.limits.examine_seconds * UINT64_C(1000);
+}
 
 /* --- actions.c --- */
 
@@ -232,10 +242,14 @@ struct hop reply_hop(const struct proxy_source *source, const struct sip_via *vi
 /* --- the way of a request, in this order --- */
 
 /* admission.c: looks at a request that has just got its server transaction. */
+/* Whether it comes from an address that may register users: who registers for an own domain is one of its users. */
+bool is_own_user(const struct proxy *p, const struct proxy_source *source);
 void admit(struct proxy *p, struct pass *pass, const struct sip_message *m);
 /* registrar.c */
 void register_contacts(struct proxy *p, struct pass *pass, const struct sip_message *m, const struct route *route);
 /* examine.c: asks a vault where there is need, and decides at once where there is none. */
+/* Whose share of the vaults a message takes that comes from there. */
+struct share_peer examine_peer(const struct proxy *p, const struct proxy_source *source);
 void examine(struct proxy *p, struct pass *pass, const struct sip_message *m);
 void examine_more(struct proxy *p);
 void examine_tick(struct proxy *p);

@@ -44,8 +44,10 @@ static enum rule ask_store(struct proxy *p, struct pass *pass, struct span recor
     struct ipc_admit ask = {.now = p->now.wall, .replay_count = pass->replay_count, .record = record};
     if (!p->store_ready)
         return RULE_STORE_GONE;
-    if (p->admitting_count >= p->settings.limits.store_jobs)
+    if (p->admitting_count >= p->settings.limits.store_jobs) {
+        p->counters.store_full++;
         return RULE_OVERLOAD;
+    }
     if (pass->replay_count)
         memcpy(ask.replay, pass->replay, pass->replay_count * sizeof *pass->replay);
     struct writer w = writer_over(p->scratch, p->scratch_len);
@@ -213,5 +215,5 @@ void admitting_tick(struct proxy *p)
 
 uint64_t admitting_deadline(const struct proxy *p)
 {
-    return TAILQ_EMPTY(&p->admitting) ? UINT64_MAX : TAILQ_FIRST(&p->admitting)->since + PROXY_EXAMINE_MAX_MS;
+    return TAILQ_EMPTY(&p->admitting) ? UINT64_MAX : TAILQ_FIRST(&p->admitting)->since + examine_max_ms(p);
 }

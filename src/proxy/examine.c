@@ -1,5 +1,5 @@
-/* Jobs for the vaults: whatever needs cryptography before policy can judge it. Messages wait in one line for the vault
- * with the fewest jobs; a vault has few at once, since they die with it. */
+/* Jobs for the vaults: whatever needs cryptography before policy can judge it. Messages wait in lines by who sent them
+ * (shares.h) for the vault with the fewest jobs; a vault has few at once, since they die with it. */
 #include "proxy/core.h"
 
 static uint32_t vault_window(const struct proxy *p)
@@ -22,18 +22,48 @@ static uint32_t pick_vault(const struct proxy *p)
     return best;
 }
 
-static uint32_t jobs_open(const struct proxy *p)
+/* How many more may wait. */
+static size_t room_left(const struct proxy *p)
 {
-    uint32_t jobs = p->waiting_count;
+    uint64_t jobs = p->waiting_count, most = (uint64_t)p->settings.limits.jobs_per_vault * p->settings.vaults;
     for (uint32_t i = 0; i < p->settings.vaults; i++)
         jobs += p->vault[i].jobs;
-    return jobs;
+    return jobs < most ? (size_t)(most - jobs) : 0;
+}
+
+/* The network that one subscriber has: an IPv4 address, 64 bits of an IPv6 address. */
+static struct span subscriber_of(const struct sockaddr_storage *address, uint8_t room[16])
+{
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    if (address->ss_family == AF_INET) {
+        memcpy(&in, address, sizeof in);
+        memcpy(room, &in.sin_addr, 4);
+        return span_of(room, 4);
+    }
+    memcpy(&in6, address, sizeof in6);
+    memcpy(room, &in6.sin6_addr, 16);
+    return IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) ? span_of(room + 12, 4) : span_of(room, 8);
+}
+
+/* Known is the domain that proved itself, and an address that may register users and cannot be forged: one at the other
+ * end of a connection. */
+struct share_peer examine_peer(const struct proxy *p, const struct proxy_source *source)
+{
+    uint8_t room[16];
+    struct siphash h;
+    bool proven = source->peer.len > 0;
+    siphash_begin(&h, p->hash_key);
+    siphash_add_field(&h, source->peer);
+    siphash_add_field(&h, proven ? (struct span){0} : subscriber_of(&source->address, room));
+    return (struct share_peer){siphash_end(&h), proven || (source->transport != SIP_UDP && is_own_user(p, source))};
 }
 
 /* Sends the job; `p->source` is what the message says. */
 static void ask_vault(struct proxy *p, struct pass *pass, const struct sip_message *m, uint32_t vault)
 {
-    const struct ipc_examine ask = {.now = p->now.wall, .archive = pass->archive, .source = p->source};
+    const struct ipc_examine ask = {.now = p->now.wall, .clock = p->now.monotonic, .peer = pass->peer.id.half[0],
+                                    .proven = pass->peer.known, .archive = pass->archive, .source = p->source};
     struct writer w = writer_over(p->scratch, p->scratch_len);
     ipc_write_examine(&w, pass_job(pass), &ask);
     struct packet *packet = w.full ? NULL : packet_copy(writer_span(&w));
@@ -47,12 +77,17 @@ static void ask_vault(struct proxy *p, struct pass *pass, const struct sip_messa
     action_push(p, &action, packet);
 }
 
+static struct pass *pass_of_share(struct share_item *item)
+{
+    return (struct pass *)(void *)((uint8_t *)item - offsetof(struct pass, share));
+}
+
 /* Gives waiting messages to vaults that can take one. */
 void examine_more(struct proxy *p)
 {
     uint32_t vault;
     while (!TAILQ_EMPTY(&p->waiting) && (vault = pick_vault(p)) < p->settings.vaults) {
-        struct pass *pass = TAILQ_FIRST(&p->waiting);
+        struct pass *pass = pass_of_share(shares_next(p->shares));
         if (!pass_read(p, pass, &p->message))
             continue;
         if (outline_source_of(&p->message, &p->source) == RULE_OK)
@@ -60,6 +95,17 @@ void examine_more(struct proxy *p)
         else
             refuse_pass(p, pass, &p->message, RULE_INTERNAL); /* it was read before */
     }
+}
+
+static void wait_in_line(struct proxy *p, struct pass *pass, const struct sip_message *m)
+{
+    enum rule rule = shares_add(p->shares, pass->peer, &pass->share, m->bytes.len, room_left(p));
+    p->counters.waited += rule == RULE_OK;
+    p->counters.lines_full += rule == RULE_OVERLOAD;
+    if (rule == RULE_OK)
+        pass_enter(p, pass, PASS_WAITING);
+    else
+        refuse_pass(p, pass, m, rule);
 }
 
 static void line_up(struct proxy *p, struct pass *pass, const struct sip_message *m)
@@ -72,10 +118,8 @@ static void line_up(struct proxy *p, struct pass *pass, const struct sip_message
     uint32_t vault = pick_vault(p); /* there is none while others wait: see examine_more */
     if (vault < p->settings.vaults)
         ask_vault(p, pass, m, vault);
-    else if (jobs_open(p) < (uint64_t)p->settings.limits.jobs_per_vault * p->settings.vaults)
-        pass_enter(p, pass, PASS_WAITING);
     else
-        refuse_pass(p, pass, m, RULE_OVERLOAD);
+        wait_in_line(p, pass, m);
 }
 
 /* A body whose shape is at fault is refused where it would have been looked at, and is none of this proxy's business
@@ -180,6 +224,11 @@ void proxy_vault_lost(struct proxy *p, uint32_t vault, struct proxy_time now)
     examine_more(p);
 }
 
+static uint64_t wait_max_ms(const struct proxy *p)
+{
+    return p->settings.limits.wait_seconds * UINT64_C(1000);
+}
+
 static bool is_late(const struct proxy *p, const struct pass_list *list, uint64_t limit)
 {
     return !TAILQ_EMPTY(list) && p->now.monotonic >= TAILQ_FIRST(list)->since + limit;
@@ -187,10 +236,12 @@ static bool is_late(const struct proxy *p, const struct pass_list *list, uint64_
 
 void examine_tick(struct proxy *p)
 {
-    while (is_late(p, &p->waiting, PROXY_WAIT_MAX_MS))
+    while (is_late(p, &p->waiting, wait_max_ms(p))) {
+        p->counters.waited_too_long++;
         refuse_later(p, TAILQ_FIRST(&p->waiting), RULE_OVERLOAD);
+    }
     for (uint32_t i = 0; i < p->settings.vaults; i++)
-        while (is_late(p, &p->vault[i].list, PROXY_EXAMINE_MAX_MS)) {
+        while (is_late(p, &p->vault[i].list, examine_max_ms(p))) {
             p->vault[i].stuck = true;
             lose(p, TAILQ_FIRST(&p->vault[i].list));
         }
@@ -203,9 +254,9 @@ static uint64_t first_deadline(const struct pass_list *list, uint64_t limit)
 
 uint64_t examine_deadline(const struct proxy *p)
 {
-    uint64_t deadline = first_deadline(&p->waiting, PROXY_WAIT_MAX_MS);
+    uint64_t deadline = first_deadline(&p->waiting, wait_max_ms(p));
     for (uint32_t i = 0; i < p->settings.vaults; i++) {
-        uint64_t first = first_deadline(&p->vault[i].list, PROXY_EXAMINE_MAX_MS);
+        uint64_t first = first_deadline(&p->vault[i].list, examine_max_ms(p));
         deadline = first < deadline ? first : deadline;
     }
     return deadline;

@@ -102,6 +102,7 @@ static void leave(struct proxy *p, struct pass *pass)
     switch (pass->state) {
     case PASS_WAITING:
         TAILQ_REMOVE(&p->waiting, pass, link);
+        shares_remove(p->shares, &pass->share);
         p->waiting_count--;
         break;
     case PASS_EXAMINING:

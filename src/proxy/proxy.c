@@ -22,8 +22,9 @@ static bool make_parts(struct proxy *p)
     p->scratch = malloc(p->scratch_len);
     p->block = calloc((limits->transactions + PASSES_IN_BLOCK - 1) / PASSES_IN_BLOCK, sizeof *p->block);
     p->transactions = sip_transactions_new(&transactions);
+    p->shares = shares_new();
     p->location = location_new(limits->bindings, limits->bindings_per_user, location_key);
-    return p->scratch && p->block && p->transactions && p->location;
+    return p->scratch && p->block && p->transactions && p->location && p->shares;
 }
 
 struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time now)
@@ -32,9 +33,6 @@ struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time
     if (!p)
         return NULL;
     p->settings = *settings;
-    struct limits *limits = &p->settings.limits;
-    limits->branches = limits->branches ? limits->branches : PROXY_BRANCHES;
-    limits->ringing_seconds = limits->ringing_seconds ? limits->ringing_seconds : PROXY_RINGING_S;
     if (p->settings.vaults > CONFIG_VAULTS_MAX)
         p->settings.vaults = CONFIG_VAULTS_MAX;
     p->routing = (struct routing){settings->name,         settings->name_count, settings->listen,
@@ -73,6 +71,7 @@ void proxy_free(struct proxy *p)
     free_taken(p);
     actions_free(&p->actions);
     actions_free(&p->completions);
+    shares_free(p->shares);
     passes_free(p);
     sip_transactions_free(p->transactions);
     location_free(p->location);
@@ -115,15 +114,18 @@ static void begin_pass(struct proxy *p, const struct proxy_source *source, const
     struct pass *pass = pass_new(p);
     if (!pass) {
         sip_transaction_abandon(p->transactions, id);
+        p->counters.transactions_full++;
         refuse_stateless(p, source, m, RULE_OVERLOAD);
         return;
     }
     pass->server = id;
     pass->invite = m->method == SIP_INVITE;
     pass->source = *source;
+    pass->peer = examine_peer(p, source);
     pass->reply = reply_hop(source, &m->via);
     sip_transaction_set_user(p->transactions, id, pass);
     admit(p, pass, m);
+    pass->source.peer = (struct span){0}; /* it was borrowed */
 }
 
 /* An ACK that no transaction has absorbed. One of a response that was given without a transaction ends here: its To tag
@@ -157,6 +159,7 @@ static void request_arrived(struct proxy *p, const struct proxy_source *source, 
         p->counters.retransmissions++;
         break;
     case SIP_ARRIVAL_FULL:
+        p->counters.transactions_full++;
         refuse_stateless(p, source, m, RULE_OVERLOAD);
         break;
     case SIP_ARRIVAL_STATELESS:
@@ -322,5 +325,7 @@ void proxy_count(const struct proxy *p, struct proxy_counters *out)
 {
     *out = p->counters;
     out->open = p->open;
+    out->waiting = shares_count(p->shares);
+    out->lines = shares_lines(p->shares);
     out->bindings = location_count(p->location);
 }

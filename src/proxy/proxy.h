@@ -40,13 +40,8 @@
 enum {
     PROXY_UDP_MAX = 1300,         /* a longer request goes by TCP (RFC 3261 18.1.1) */
     PROXY_VAULT_WINDOW = 4,       /* jobs that a vault has at once: as few as keep it busy, since they die with it */
-    PROXY_WAIT_MAX_MS = 5000,     /* how long a message waits for a vault; then 503 */
-    PROXY_EXAMINE_MAX_MS = 15000, /* how long a vault or the store may take; then 500 */
-    PROXY_RETRY_AFTER_S = 5,      /* Retry-After of a 503 */
     PROXY_GATHER_MAX_MS = 30000,  /* how long the branches of a forked request other than INVITE may take: its sender
                                      waits for 64*T1, which is 32 s, and not for a 408 (RFC 4320 4.2) */
-    PROXY_BRANCHES = 10,          /* limits.branches, where it is 0 */
-    PROXY_RINGING_S = 200,        /* limits.ringing_seconds, where it is 0 */
     PROXY_CALL_ID_MAX = 128,      /* bytes of a Call-ID in an event; a longer one is cut */
     PROXY_METHOD_MAX = 16,
     PROXY_COMPLETIONS_MAX = 4096, /* final responses remembered while the store is away */
@@ -64,6 +59,7 @@ struct proxy_source {
     socklen_t address_len;
     uint64_t flow; /* the shell's name for the socket (UDP: number of the listening socket plus one) or the connection;
                       never used again after a connection has closed; never 0 */
+    struct span peer; /* the domain that the other end proved by certificate; empty: none; borrowed for the call */
 };
 
 struct proxy_settings { /* borrowed for as long as the proxy lives */
@@ -173,14 +169,24 @@ bool proxy_next(struct proxy *p, struct proxy_action *action);
 
 /* --- counters --- */
 
+/*  X(name) */
+#define PROXY_COUNTERS(X)                                                                                              \
+    X(requests) X(responses) X(retransmissions) /* received */                                                         \
+    X(forwarded)                                /* requests sent on, without retransmissions */                       \
+    X(examined) X(admitted)                     /* answers of vaults and store */                                     \
+    X(waited) X(lines_full) X(waited_too_long)  /* for a vault: in line, refused since the line was full, in vain */  \
+    X(store_full)                               /* refused at limits.store_jobs */                                    \
+    X(transactions_full)                        /* refused at limits.transactions */                                  \
+    X(completions_lost)
+
 struct proxy_counters {
-    uint64_t requests, responses, retransmissions; /* received */
-    uint64_t forwarded;                            /* requests sent on, without retransmissions */
-    uint64_t examined, admitted;                   /* answers of vaults and store */
-    uint64_t completions_lost;
+#define PROXY_COUNTER(name) uint64_t name;
+    PROXY_COUNTERS(PROXY_COUNTER)
+#undef PROXY_COUNTER
     uint64_t event[PROXY_EVENT_COUNT];
     uint64_t rule[RULE_COUNT]; /* of the events */
     size_t open;               /* messages in work or remembered for retransmissions */
+    size_t waiting, lines;     /* for a vault; of how many peers */
     size_t bindings;
 };
 void proxy_count(const struct proxy *p, struct proxy_counters *out);

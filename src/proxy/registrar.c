@@ -5,7 +5,6 @@
 
 enum {
     EXPIRES_DEFAULT = 3600, /* seconds, where the request says nothing (10.3 step 7) */
-    EXPIRES_MAX = 7200,     /* longer ones are shortened to it */
     CONTACT_LINE_ROOM = 64, /* what a Contact line has beyond the URI */
     BINDINGS_TEXT_MAX = LOCATION_USER_CONTACTS_MAX * (LOCATION_URI_MAX + CONTACT_LINE_ROOM),
 };
@@ -26,7 +25,7 @@ static uint32_t seconds_of(struct span text, uint32_t otherwise)
         return otherwise;
     if (!span_decimal(text, UINT32_MAX, &seconds))
         return EXPIRES_DEFAULT;
-    return seconds < EXPIRES_MAX ? seconds : EXPIRES_MAX;
+    return seconds;
 }
 
 /* qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] ), in thousandths. */
@@ -139,6 +138,14 @@ static void write_bindings(struct proxy *p, struct span aor, struct writer *w)
     writer_text(w, "\r\n");
 }
 
+/* RFC 3261 10.2.1.1: the registrar may shorten an expiration. */
+static void shorten(struct contact *contacts, size_t count, uint32_t most)
+{
+    for (size_t i = 0; i < count; i++)
+        if (contacts[i].expires > most)
+            contacts[i].expires = most;
+}
+
 void register_contacts(struct proxy *p, struct pass *pass, const struct sip_message *m, const struct route *route)
 {
     struct contact contacts[LOCATION_USER_CONTACTS_MAX];
@@ -151,6 +158,7 @@ void register_contacts(struct proxy *p, struct pass *pass, const struct sip_mess
     if (rule == RULE_OK)
         rule = read_contacts(m, &registration, contacts);
     registration.aor = writer_span(&aor_writer);
+    shorten(contacts, registration.count, p->settings.limits.registration_seconds);
     if (rule == RULE_OK && (registration.count || registration.remove_all))
         rule = location_register(p->location, &registration, p->now.monotonic);
     if (rule != RULE_OK) {

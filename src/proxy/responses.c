@@ -51,7 +51,7 @@ static void write_reason_headers(struct writer *w, const struct proxy *p, const 
     }
     if (answer->status == 503) {
         writer_text(w, "Retry-After: ");
-        writer_decimal(w, PROXY_RETRY_AFTER_S);
+        writer_decimal(w, p->settings.limits.retry_after_seconds);
         writer_text(w, "\r\n");
     }
 }

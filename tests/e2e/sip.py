@@ -87,11 +87,13 @@ def response(to, status, reason, headers=(), tag="peer"):
 class Client:
     """Sends bytes to one address over TCP or UDP and waits for responses."""
 
-    def __init__(self, address, transport="tcp"):
+    def __init__(self, address, transport="tcp", source=None):
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.transport = transport
         self.socket = socket.socket(family, socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM)
         self.socket.settimeout(LIMIT)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect(address)
         self.buffer = b""
 

@@ -11,7 +11,9 @@ static uint8_t composed[BLOCK_MAX];
 static bool source_of(struct flow *f, const struct hop *from, struct proxy_source *source)
 {
     struct station *s = f->current;
-    *source = (struct proxy_source){from->transport, from->address, from->address_len, 0};
+    const char *peer = statement_option(&f->statement, "peer");
+    *source = (struct proxy_source){.transport = from->transport, .address = from->address,
+                                    .address_len = from->address_len, .peer = span_text(peer)};
     for (size_t i = 0; from->transport == SIP_UDP && i < s->listen_count; i++)
         if (s->listen[i].transport == SIP_UDP && s->listen[i].address.ss_family == from->address.ss_family)
             source->flow = i + 1;
@@ -35,15 +37,16 @@ static bool arriving(struct flow *f, struct span *bytes)
     return true;
 }
 
-/* receive udp|tcp ADDRESS, unreadable tcp ADDRESS RULE */
+/* receive udp|tcp ADDRESS [peer=DOMAIN], unreadable tcp ADDRESS RULE */
 static bool receive(struct flow *f, bool readable)
 {
     const struct statement *st = &f->statement;
     struct hop from;
     struct proxy_source source;
     struct span bytes;
-    if (st->count != (readable ? 3 : 4))
-        return flow_fail(f, "receive udp|tcp ADDRESS, and the message");
+    size_t words = statement_option(st, "peer") ? st->count - 1 : st->count;
+    if (words != (readable ? 3 : 4))
+        return flow_fail(f, "receive udp|tcp ADDRESS [peer=DOMAIN], and the message");
     if (!hop_read(f, st->word[1], st->word[2], &from) || !source_of(f, &from, &source) || !arriving(f, &bytes))
         return false;
     if (readable) {

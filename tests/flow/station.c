@@ -62,9 +62,8 @@ static bool add_station(struct flow *f)
     s->random = f->station_count;
     for (size_t i = 1; i < f->statement.count && s->name_count < MIDDLE_NAMES_MAX; i++)
         s->name[s->name_count++] = keep_text(f, f->statement.word[i]);
-    s->settings.limits = (struct limits){
-        .message_bytes = 131072, .transactions = 1000, .connections = 100, .jobs_per_vault = 64, .store_jobs = 1024,
-        .bindings = 1000, .bindings_per_user = 10, .idle_seconds = 600};
+    s->settings.limits = (struct limits)LIMITS_DEFAULT;
+    s->settings.limits.transactions = s->settings.limits.bindings = 1000;
     s->settings.window = 600;
     return true;
 }
@@ -133,10 +132,11 @@ static bool set_limit(struct flow *f, struct station *s)
     const struct {
         const char *name;
         uint32_t *limit;
-    } limits[] = {{"message_bytes", &l->message_bytes}, {"transactions", &l->transactions},
-                  {"jobs_per_vault", &l->jobs_per_vault}, {"store_jobs", &l->store_jobs},
-                  {"bindings", &l->bindings}, {"bindings_per_user", &l->bindings_per_user},
-                  {"branches", &l->branches}, {"ringing_seconds", &l->ringing_seconds}};
+    } limits[] = {
+#define LIMIT_NAMED(name, kind, default_value, least, most) {#name, &l->name},
+        LIMITS(LIMIT_NAMED)
+#undef LIMIT_NAMED
+    };
     for (size_t i = 0; f->statement.count == 3 && i < sizeof limits / sizeof *limits; i++)
         if (strcmp(limits[i].name, f->statement.word[1]) == 0) {
             *limits[i].limit = (uint32_t)strtoul(f->statement.word[2], NULL, 10);

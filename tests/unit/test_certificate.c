@@ -595,6 +595,41 @@ static void issuing_without_memory_says_so(void **state)
     assert_rule(issue_authority(&f->arena, SPAN("rubbish"), SPAN("x"), PKI_FROM, PKI_UNTIL, &der), RULE_FILE_FORMAT);
 }
 
+static void what_is_allowed_bounds_parsing_and_proving_and_not_what_is_known(void **state)
+{
+    struct fixture *f = *state;
+    struct identity one = pki_user(&f->authority, "sip:one@home.example");
+    struct identity two = pki_user(&f->authority, "sip:two@home.example");
+    struct certificate *a, *b;
+    struct trust *t = pki_trust(&f->authority);
+    trust_allow(t, 1, PKI_NOW);
+    assert_rule(trust_certificate(t, one.certificate->der, &a), RULE_OK);
+    assert_false(trust_needs_no_others(t, a));
+    assert_rule(trust_check(t, a, NULL, 0, USE_SIGN, PKI_NOW), RULE_CERT_BUDGET); /* its chain is one more */
+    assert_rule(trust_certificate(t, two.certificate->der, &b), RULE_CERT_BUDGET);
+    assert_int_equal(trust_spent(t), 1);
+    trust_allow(t, 1, PKI_NOW);
+    assert_rule(trust_check(t, a, NULL, 0, USE_SIGN, PKI_NOW), RULE_OK);
+    assert_true(trust_needs_no_others(t, a));
+    trust_allow(t, 0, PKI_NOW);
+    certificate_release(a);
+    assert_rule(trust_certificate(t, one.certificate->der, &a), RULE_OK);
+    assert_rule(trust_check(t, a, NULL, 0, USE_SIGN, PKI_NOW), RULE_OK);
+    assert_rule(trust_certificate(t, two.certificate->der, &b), RULE_CERT_BUDGET);
+    assert_int_equal(trust_spent(t), 0);
+    trust_allow(t, 1, PKI_UNTIL);
+    assert_false(trust_needs_no_others(t, a)); /* out of date: others may renew the chain */
+    struct trust_work work = trust_work_of(t);
+    assert_int_equal(work.parsed, 1);
+    assert_int_equal(work.proven, 1);
+    assert_int_equal(work.cached, 1);
+    assert_int_equal(work.refused, 3);
+    certificate_release(a);
+    trust_free(t);
+    identity_clear(&one);
+    identity_clear(&two);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -628,6 +663,7 @@ int main(void)
         TEST(a_list_of_another_key_under_the_same_name_says_nothing),
         TEST(the_same_bytes_are_parsed_once),
         TEST(the_cache_is_bounded_and_strangers_do_not_push_out_the_trusted),
+        TEST(what_is_allowed_bounds_parsing_and_proving_and_not_what_is_known),
         TEST(names_that_would_be_misread_are_not_issued),
         TEST(issuing_without_memory_says_so),
     };

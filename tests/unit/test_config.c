@@ -138,6 +138,19 @@ static void numbers_and_times_have_their_ranges(void **state)
         {SERVER ROUTES "limits: {message_bytes: 131073}\n",
          "c.yaml:3:25: limits.message_bytes: \"131073\" is not a whole number from 1300 to 131072; write one without a "
          "unit\n"},
+        {SERVER ROUTES "limits: {new_certificates_burst: 39, registration_seconds: 59, wait_seconds: 31}\n",
+         "c.yaml:3:34: limits.new_certificates_burst: \"39\" is not a whole number from 40 to 1000000; write one "
+         "without a unit\n"
+         "c.yaml:3:60: limits.registration_seconds: \"59\" is not a time from 60 to 86400 seconds; write seconds, or a "
+         "number with s, m, h or d\n"
+         "c.yaml:3:78: limits.wait_seconds: \"31\" is not a time from 1 to 30 seconds; write seconds, or a number with "
+         "s, m, h or d\n"},
+        {SERVER ROUTES "limits: {bindings: 9}\n",
+         "c.yaml:3:9: limits: bindings_per_user is more than bindings, so that it would never be reached; raise "
+         "bindings, or lower bindings_per_user\n"},
+        {SERVER ROUTES "limits: {new_certificates: 201}\n",
+         "c.yaml:3:9: limits: new_certificates is more than new_certificates_burst, so that what a second brings would "
+         "never be used; raise new_certificates_burst, or lower new_certificates\n"},
         {SERVER ROUTES "limits: {idle_seconds: 5w}\n",
          "c.yaml:3:24: limits.idle_seconds: \"5w\" is not a time from 1 to 86400 seconds; write seconds, or a number "
          "with s, m, h or d\n"},
@@ -396,7 +409,14 @@ static void the_smallest_configuration_has_sane_defaults(void **state)
     assert_int_equal(c->limits.message_bytes, 131072);
     assert_int_equal(c->limits.transactions, 100000);
     assert_int_equal(c->limits.connections, 10000);
-    assert_int_equal(c->limits.jobs_per_vault, 64);
+    assert_int_equal(c->limits.jobs_per_vault, 128);
+    assert_int_equal(c->limits.new_certificates, 50);
+    assert_int_equal(c->limits.new_certificates_burst, 200);
+    assert_int_equal(c->limits.log_lines, 2000);
+    assert_int_equal(c->limits.wait_seconds, 5);
+    assert_int_equal(c->limits.examine_seconds, 15);
+    assert_int_equal(c->limits.retry_after_seconds, 5);
+    assert_int_equal(c->limits.registration_seconds, 7200);
     assert_int_equal(c->limits.store_jobs, 1024);
     assert_int_equal(c->limits.bindings, 100000);
     assert_int_equal(c->limits.bindings_per_user, 10);

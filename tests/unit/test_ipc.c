@@ -108,7 +108,7 @@ static struct ipc_net_setup example_net_setup(void)
     return (struct ipc_net_setup){
         .name = {SPAN("proxy1.home.example"), SPAN("192.0.2.1")},
         .name_count = 2,
-        .limits = {131072, 2, 3, 4, 5, 6, 7, 8, 9, 10},
+        .limits = LIMITS_DEFAULT,
         .vaults = 2,
         .archive = true,
         .window = 600,
@@ -183,8 +183,8 @@ static enum rule again_identity(struct cursor *c, struct writer *w)
 }
 
 static const struct ipc_vault_setup vault_setup = {
-    .name = {SPAN_INIT("proxy1.home.example"), SPAN_INIT("proxy1")}, .name_count = 2, .window = 600,
-    .legacy = CMS_LEGACY_PKCS1};
+    .name = {SPAN_INIT("proxy1.home.example"), SPAN_INIT("proxy1")}, .name_count = 2, .limits = LIMITS_DEFAULT,
+    .window = 600, .legacy = CMS_LEGACY_PKCS1};
 static void write_vault_setup(struct writer *w)
 {
     ipc_write_vault_setup(w, &vault_setup);

@@ -35,9 +35,13 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    f->limits = (struct limits){
-        .message_bytes = 20000, .transactions = 1000, .connections = 20, .jobs_per_vault = 8, .store_jobs = 8,
-        .bindings = 10, .bindings_per_user = 2, .idle_seconds = 600};
+    f->limits = (struct limits)LIMITS_DEFAULT;
+    f->limits.message_bytes = 20000;
+    f->limits.transactions = 1000;
+    f->limits.connections = 20;
+    f->limits.jobs_per_vault = f->limits.store_jobs = 8;
+    f->limits.bindings = 10;
+    f->limits.bindings_per_user = 2;
     *state = f;
     return 0;
 }

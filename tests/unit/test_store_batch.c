@@ -117,7 +117,7 @@ static void more_than_can_wait_is_counted_as_lost(void **state)
             store_batch_commit(&f->batch);
     }
     store_batch_commit(&f->batch);
-    assert_int_equal(f->batch.lost, 3);
+    assert_int_equal(f->batch.counters.lost, 3);
     assert_int_equal(f->batch.pending_count, STORE_PENDING_MAX);
     move(f, "away.db", "replay.db");
     assert_rule(ask(f, 0, now), RULE_REPLAY);

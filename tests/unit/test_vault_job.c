@@ -4,11 +4,15 @@
 
 #include "daemon/vault.h"
 #include "pki.h"
+#include "sipseal/cms.h"
+
+enum { RATE = 10, BURST = 40, UNITS_A_SIGNER = 2 /* its certificate, and its chain */ };
 
 struct fixture {
     struct vault vault;
     struct identity authority, auditor;
     struct ipc_examine ask; /* a plain message that is to be archived */
+    struct arena arena;     /* of signers */
     uint8_t reply[IPC_MESSAGE_MAX];
 };
 
@@ -19,7 +23,9 @@ static int set_up(void **state)
     f->authority = pki_authority("Test");
     f->auditor = pki_user(&f->authority, "sip:auditor@home.example");
     assert_true(arena_open(&f->vault.arena, VAULT_ARENA));
+    assert_true(arena_open(&f->arena, VAULT_ARENA));
     f->vault.trust = pki_trust(&f->authority);
+    certificate_budget_open(&f->vault.budget, RATE, BURST);
     f->vault.middle = (struct middle){
         .name = {SPAN_INIT("proxy1.home.example")}, .name_count = 1, .trust = f->vault.trust, .window = 600};
     f->vault.sealer = archive_sealer_new(&f->auditor.certificate, 1);
@@ -42,6 +48,7 @@ static int tear_down(void **state)
     archive_sealer_free(f->vault.sealer);
     trust_free(f->vault.trust);
     arena_close(&f->vault.arena);
+    arena_close(&f->arena);
     identity_clear(&f->auditor);
     identity_clear(&f->authority);
     free(f);
@@ -143,6 +150,125 @@ static void an_epoch_ends_with_its_time_though_no_message_comes(void **state)
     assert_int_equal(vault_patience(v, BEGUN + 3 * LENGTH), LENGTH);
 }
 
+/* --- certificates never seen before --- */
+
+static void sign(struct fixture *f, const struct identity *signer, struct certificate *const *others, size_t count)
+{
+    struct mime_entity *body = &f->ask.source.body;
+    arena_reset(&f->arena);
+    f->ask.archive = false;
+    *body = (struct mime_entity){.kind = MIME_SIGNED, .encoding = MIME_BINARY,
+                                 .type = SPAN("application/pkcs7-mime"),
+                                 .type_params = SPAN(";smime-type=signed-data")};
+    assert_rule(cms_sign(&f->arena, signer, others, count, SPAN("Content-Type: text/plain\r\n\r\nhello"), PKI_NOW,
+                         &body->body), RULE_OK);
+}
+
+/* What becomes of the message: RULE_OK when its signer was checked and is trusted. */
+static enum rule checked(struct fixture *f, uint64_t peer, bool proven)
+{
+    static struct ipc_examined answer;
+    f->ask.peer = peer;
+    f->ask.proven = proven;
+    examine_into(f, sizeof f->reply, &answer);
+    if (answer.verdict.broken == RULE_OK)
+        assert_rule(answer.verdict.part[0].signature, RULE_CONTEXT_ABSENT); /* trusted; no copy of the headers */
+    return answer.verdict.broken;
+}
+
+static enum rule checked_with_a_new_certificate(struct fixture *f, uint64_t peer, bool proven)
+{
+    struct identity signer = pki_user(&f->authority, "sip:alice@home.example");
+    sign(f, &signer, NULL, 0);
+    enum rule rule = checked(f, peer, proven);
+    identity_clear(&signer);
+    return rule;
+}
+
+static size_t flood(struct fixture *f, uint64_t peer, bool proven)
+{
+    size_t passed = 0;
+    enum rule rule;
+    while ((rule = checked_with_a_new_certificate(f, peer, proven)) == RULE_OK)
+        passed++;
+    assert_rule(rule, RULE_CERT_BUDGET);
+    return passed;
+}
+
+static void a_peer_that_floods_with_new_certificates_uses_up_its_own_share(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(flood(f, 1, true), BURST / 2 / UNITS_A_SIGNER);
+    uint64_t parsed = trust_work_of(f->vault.trust).parsed;
+    assert_rule(checked_with_a_new_certificate(f, 1, true), RULE_CERT_BUDGET);
+    assert_int_equal(trust_work_of(f->vault.trust).parsed, parsed); /* it is decided before the work */
+    for (size_t i = 0; i < 4; i++)
+        assert_rule(checked_with_a_new_certificate(f, 2, true), RULE_OK);
+    assert_rule(checked_with_a_new_certificate(f, 3, false), RULE_OK);
+    f->ask.clock = 1000;
+    assert_in_range(flood(f, 1, true), 1, RATE / UNITS_A_SIGNER);
+}
+
+static void signers_that_are_known_are_not_touched_by_a_flood(void **state)
+{
+    struct fixture *f = *state;
+    struct identity known = pki_user(&f->authority, "sip:bob@home.example");
+    sign(f, &known, NULL, 0);
+    assert_rule(checked(f, 1, true), RULE_OK);
+    flood(f, 1, true);
+    flood(f, 2, false);
+    sign(f, &known, NULL, 0);
+    struct trust_work before = trust_work_of(f->vault.trust);
+    assert_rule(checked(f, 1, true), RULE_OK); /* of the very peer that floods */
+    assert_rule(checked(f, 2, false), RULE_OK);
+    struct trust_work after = trust_work_of(f->vault.trust);
+    assert_int_equal(after.parsed, before.parsed);
+    assert_int_equal(after.proven, before.proven);
+    assert_int_equal(after.cached, before.cached + 2);
+    identity_clear(&known);
+}
+
+/* Certificates in the bag are candidates: where the signer's chain is known, nobody parses them. */
+static void what_else_a_known_signer_sends_along_costs_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct identity known = pki_user(&f->authority, "sip:bob@home.example"), others[CERTIFICATES_IN_BAG_MAX - 1];
+    struct certificate *bag[CERTIFICATES_IN_BAG_MAX - 1];
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < CERTIFICATES_IN_BAG_MAX - 1; i++) {
+            others[i] = pki_user(&f->authority, "sip:eve@home.example");
+            bag[i] = others[i].certificate;
+        }
+        sign(f, &known, bag, CERTIFICATES_IN_BAG_MAX - 1);
+        assert_rule(checked(f, 1, true), RULE_OK);
+        assert_int_equal(trust_work_of(f->vault.trust).parsed, CERTIFICATES_IN_BAG_MAX); /* of the first round */
+        for (size_t i = 0; i < CERTIFICATES_IN_BAG_MAX - 1; i++)
+            identity_clear(&others[i]);
+    }
+    identity_clear(&known);
+}
+
+/* A chain that cannot be proven is worked on again with each message, and pays each time. */
+static void a_signer_who_is_not_trusted_uses_up_the_share_of_its_peer(void **state)
+{
+    struct fixture *f = *state;
+    static struct ipc_examined answer;
+    struct identity authority = pki_authority("Other"), stranger = pki_user(&authority, "sip:alice@home.example");
+    size_t refused = 0;
+    f->ask.proven = true;
+    do {
+        sign(f, &stranger, NULL, 0);
+        examine_into(f, sizeof f->reply, &answer);
+        if (answer.verdict.broken == RULE_OK)
+            assert_rule(answer.verdict.part[0].signature, RULE_CERT_UNTRUSTED);
+        refused++;
+    } while (answer.verdict.broken == RULE_OK);
+    assert_rule(answer.verdict.broken, RULE_CERT_BUDGET);
+    assert_int_equal(refused, BURST / 2); /* one for its certificate, one for each chain; the last one fails */
+    identity_clear(&stranger);
+    identity_clear(&authority);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -152,6 +278,10 @@ int main(void)
         CASE(running_out_of_memory_anywhere_is_answered_and_archives_nothing_in_part),
         CASE(a_message_without_a_body_makes_no_record),
         CASE(an_epoch_ends_with_its_time_though_no_message_comes),
+        CASE(a_peer_that_floods_with_new_certificates_uses_up_its_own_share),
+        CASE(signers_that_are_known_are_not_touched_by_a_flood),
+        CASE(what_else_a_known_signer_sends_along_costs_nothing),
+        CASE(a_signer_who_is_not_trusted_uses_up_the_share_of_its_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,7 +77,8 @@ static void give_identity(struct fixture *f, const struct identity *certificate,
 
 static void end_setup(struct fixture *f)
 {
-    const struct ipc_vault_setup setup = {.name = {SPAN_INIT(PROXY)}, .name_count = 1, .window = PROOF_WINDOW_DEFAULT};
+    const struct ipc_vault_setup setup = {.name = {SPAN_INIT(PROXY)}, .name_count = 1,
+                                          .limits = LIMITS_DEFAULT, .window = PROOF_WINDOW_DEFAULT};
     struct writer w = child_writer(&f->vault);
     ipc_write_vault_setup(&w, &setup);
     child_send(f->vault.control, &w);
