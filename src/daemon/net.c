@@ -23,6 +23,7 @@ enum {
 
 struct net {
     struct log log;
+    struct log_lines lines; /* of this turn of the event loop */
     struct net_log events;
     struct net_told told;
     struct event_base *base;
@@ -35,7 +36,7 @@ struct net {
     uint64_t stop_at;
     bool stopping, acting, failed;
     bool send_failed; /* the proxy was told of it, and may have something to do */
-    uint8_t *buffer;         /* IPC_MESSAGE_MAX bytes */
+    uint8_t *buffer;         /* IPC_BATCH_MAX times IPC_MESSAGE_MAX bytes */
     struct ipc_examined *examined; /* too large for a stack */
     uint8_t random[RANDOM_POOL];
     size_t random_left;
@@ -59,6 +60,7 @@ static void random_bytes(void *context, uint8_t *out, size_t len)
     if (n->random_left < len) {
         if (getrandom(n->random, sizeof n->random, 0) != (ssize_t)sizeof n->random) {
             LOG(&n->log, LOG_LEVEL_ERROR, "no-random", log_rule(RULE_NO_RANDOM));
+            log_flush(&n->log);
             _exit(EXIT_FAULT);
         }
         n->random_left = sizeof n->random;
@@ -110,15 +112,24 @@ static void act(struct net *n)
     n->acting = false;
 }
 
-/* The same at the end of a turn of the event loop, when datagrams leave together. */
+static void flush_channels(struct net *n)
+{
+    for (uint32_t i = 0; i < n->told.setup.vaults; i++)
+        net_channel_flush(&n->vault[i]);
+    net_channel_flush(&n->store);
+}
+
+/* The same at the end of a turn of the event loop, when everything that goes one way leaves together. */
 static void settle(struct net *n)
 {
     do {
         n->send_failed = false;
         act(n);
         transports_flush(n->transports);
+        flush_channels(n);
     } while (n->send_failed);
     arm_timer(n);
+    log_flush(&n->log);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -195,6 +206,7 @@ static void vault_lost(struct net_channel *c)
 {
     struct net *n = c->owner;
     LOG(&n->log, LOG_LEVEL_ERROR, "vault-lost", log_number("vault", c->number));
+    n->send_failed = true;
     proxy_vault_lost(n->proxy, c->number, now());
 }
 
@@ -215,6 +227,7 @@ static void store_lost(struct net_channel *c)
 {
     struct net *n = c->owner;
     LOG(&n->log, LOG_LEVEL_ERROR, "store-lost", log_none());
+    n->send_failed = true;
     proxy_store_lost(n->proxy, now());
 }
 
@@ -390,7 +403,7 @@ static enum rule set_up(struct net *n)
     if (rule != RULE_OK)
         return rule;
     n->events.log = &n->log;
-    n->buffer = malloc(IPC_MESSAGE_MAX);
+    n->buffer = malloc((size_t)IPC_BATCH_MAX * IPC_MESSAGE_MAX);
     n->examined = calloc(1, sizeof *n->examined);
     n->base = event_base_new();
     if (!n->buffer || !n->examined || !n->base || !make_proxy(n))
@@ -433,11 +446,13 @@ static int run(struct net *n)
         return EXIT_FAULT;
     LOG(&n->log, LOG_LEVEL_INFO, "ready", log_number("listeners", (int64_t)n->told.listen_count),
         log_number("routes", (int64_t)n->told.route_count), log_number("vaults", n->told.setup.vaults));
+    n->log.lines = &n->lines;
     arm_timer(n);
     if (event_base_dispatch(n->base) < 0)
         n->failed = true;
     settle(n);
     net_log_counters(&n->events, n->proxy, n->transports);
+    log_flush(&n->log);
     return n->failed ? EXIT_FAULT : EXIT_SUCCESS;
 }
 
