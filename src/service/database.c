@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "service/database_log.h"
+
 enum rule database_fault(int code)
 {
     switch (code & 0xff) {
@@ -160,7 +162,8 @@ static enum rule open_as(struct database *d, enum database_mode mode)
     int flags = (mode == DATABASE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX;
     enum rule rule = mode == DATABASE_CREATE ? make_file(d->path) : RULE_OK;
     if (rule == RULE_OK)
-        rule = database_fault(sqlite3_open_v2(d->path, &d->handle, flags, NULL));
+        rule = database_fault(sqlite3_open_v2(d->path, &d->handle, flags,
+                                              mode == DATABASE_READ ? NULL : database_log_vfs()));
     if (rule == RULE_OK)
         rule = database_fault(sqlite3_busy_timeout(d->handle, DATABASE_BUSY_MS));
     if (rule == RULE_OK)
