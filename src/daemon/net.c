@@ -32,6 +32,7 @@ struct net {
     struct net_channel vault[CONFIG_VAULTS_MAX];
     struct net_channel store;
     struct event *control, *timer, *stop_timer;
+    struct event *turn; /* runs after everything else that is ready in this turn of the event loop */
     uint64_t timer_at; /* when `timer` fires; UINT64_MAX: it does not run */
     uint64_t stop_at;
     bool stopping, acting, failed;
@@ -132,6 +133,19 @@ static void settle(struct net *n)
     log_flush(&n->log);
 }
 
+/* Whoever was told something settles it with the others of this turn. */
+static void settle_soon(struct net *n)
+{
+    event_active(n->turn, EV_TIMEOUT, 0);
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    settle(context);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     struct net *n = context;
@@ -139,7 +153,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     (void)what;
     n->timer_at = UINT64_MAX;
     proxy_tick(n->proxy, now());
-    settle(n);
+    settle_soon(n);
 }
 
 /* --- what the transports tell --- */
@@ -174,14 +188,14 @@ static void on_closed(void *context, const struct hop *remote)
 
 static void on_settled(void *context)
 {
-    settle(context);
+    settle_soon(context);
 }
 
 /* --- vaults and store --- */
 
 static void channel_settled(struct net_channel *c)
 {
-    settle(c->owner);
+    settle_soon(c->owner);
 }
 
 static bool bad_answer(struct net *n, const char *channel)
@@ -341,7 +355,7 @@ static void on_control(evutil_socket_t socket, short what, void *context)
     }
     if (fd >= 0)
         close(fd);
-    settle(n);
+    settle_soon(n);
 }
 
 /* --- beginning and end --- */
@@ -392,8 +406,9 @@ static bool make_events(struct net *n)
     n->control = event_new(n->base, IPC_CONTROL_FD, EV_READ | EV_PERSIST, on_control, n);
     n->timer = event_new(n->base, -1, 0, on_timer, n);
     n->stop_timer = event_new(n->base, -1, EV_PERSIST, on_stop_timer, n);
+    n->turn = event_new(n->base, -1, 0, on_turn, n);
     n->timer_at = UINT64_MAX;
-    return n->control && n->timer && n->stop_timer && evutil_make_socket_nonblocking(IPC_CONTROL_FD) == 0 &&
+    return n->control && n->timer && n->stop_timer && n->turn && evutil_make_socket_nonblocking(IPC_CONTROL_FD) == 0 &&
            event_add(n->control, NULL) == 0;
 }
 
@@ -431,6 +446,7 @@ static void tear_down(struct net *n)
     free_event(n->control);
     free_event(n->timer);
     free_event(n->stop_timer);
+    free_event(n->turn);
     if (n->base)
         event_base_free(n->base);
     proxy_free(n->proxy);

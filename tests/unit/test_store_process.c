@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "child.h"
 #include "scratch.h"
