@@ -45,6 +45,10 @@ struct verdict {
     size_t part_count;
 };
 
+/* No parts, and nothing broken. The parts themselves, 48 KiB, are cleared when one is added: there are seldom more than
+ * one or two. */
+void verdict_clear(struct verdict *v);
+
 /* The identity that the message's signatures prove: the signer of the first part with PROOF_USER, else PROOF_DOMAIN;
  * empty when there is none. */
 struct span verdict_identity(const struct verdict *v);

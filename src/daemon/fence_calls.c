@@ -32,10 +32,12 @@ struct permission {
      .condition = {__VA_ARGS__}}
 
 static const struct permission every_process[] = {
-    /* Channels to the parent and to other processes, which are there or come through them. No address can be named that
-     * matters: they are connected. */
+    /* Channels to the parent and to other processes, which are there or come through them, one message or several at a
+     * time. No address can be named that matters: they are connected. Net has UDP sockets for the latter two as well. */
     CALL(recvmsg),
     CALL(sendmsg),
+    CALL(recvmmsg),
+    CALL(sendmmsg),
     CALL(close),
     /* The log. */
     CALL(write),
@@ -123,9 +125,6 @@ static const struct permission net[] = {
     CALL_IF(fcntl, EQUALS(1, F_SETFD)),
     CALL_IF(fcntl, EQUALS(1, F_GETFL)),
     CALL_IF(fcntl, EQUALS(1, F_SETFL)),
-    /* UDP, on sockets that are there. */
-    CALL(recvmmsg),
-    CALL(sendmmsg),
     /* TCP: connections that come, and connections to others, from an address that is listened on. */
     CALL(accept4),
     CALL_IF(socket, EQUALS(0, AF_INET), EQUALS(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), EQUALS(2, 0)),

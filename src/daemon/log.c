@@ -205,6 +205,35 @@ static int64_t now_in_milliseconds(void)
     return now.tv_sec < 0 ? 0 : (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* A log that cannot be written must not stop the work; there is nowhere to say it. */
+static void write_out(int fd, struct span lines)
+{
+    int error = errno; /* whoever logs a failure may still want to look at it */
+    ssize_t written;
+    do
+        written = write(fd, lines.at, lines.len);
+    while (written < 0 && errno == EINTR);
+    errno = error;
+}
+
+void log_flush(const struct log *log)
+{
+    struct log_lines *lines = log->lines;
+    if (lines && lines->len)
+        write_out(log->fd, span_of(lines->bytes, lines->len));
+    if (lines)
+        lines->len = 0;
+}
+
+static void let_wait(const struct log *log, struct span line)
+{
+    struct log_lines *lines = log->lines;
+    if (lines->len + line.len > sizeof lines->bytes)
+        log_flush(log);
+    memcpy(lines->bytes + lines->len, line.at, line.len);
+    lines->len += line.len;
+}
+
 void log_write(const struct log *log, enum log_level level, const char *event, const struct log_field *fields,
                size_t count)
 {
@@ -212,12 +241,9 @@ void log_write(const struct log *log, enum log_level level, const char *event, c
         return;
     uint8_t room[LOG_LINE_MAX];
     struct writer w = writer_over(room, sizeof room);
-    int error = errno; /* whoever logs a failure may still want to look at it */
     log_compose(&w, log, now_in_milliseconds(), level, event, fields, count);
-    /* A log that cannot be written must not stop the work; there is nowhere to say it. */
-    ssize_t written;
-    do
-        written = write(log->fd, w.at, w.len);
-    while (written < 0 && errno == EINTR);
-    errno = error;
+    if (log->lines)
+        let_wait(log, writer_span(&w));
+    else
+        write_out(log->fd, writer_span(&w));
 }

@@ -25,11 +25,18 @@ enum {
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
+/* Lines that wait for log_flush, in the order in which they came. */
+struct log_lines {
+    size_t len;
+    uint8_t bytes[LOG_LINE_MAX]; /* so many are still a single write that does not mix with others */
+};
+
 /* Who logs, and from which level on. Made once by each process and handed down. */
 struct log {
     const char *process; /* "net", "vault-1" */
     enum log_level level;
     int fd;
+    struct log_lines *lines; /* null: each line is written at once */
 };
 
 struct log_field {
@@ -60,6 +67,8 @@ struct log_field log_none(void);
 
 void log_write(const struct log *log, enum log_level level, const char *event, const struct log_field *fields,
                size_t count);
+/* Writes the lines that wait. Whoever lets them wait calls this before it waits itself, and before it ends. */
+void log_flush(const struct log *log);
 
 /* The line that log_write would write, at a given time (milliseconds since 1970), with its line feed: for tests. Fields
  * that do not fit are left out, and the line says so with cut=yes. */

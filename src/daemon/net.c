@@ -24,6 +24,7 @@ enum {
 
 struct net {
     struct log log;
+    struct log_lines lines; /* of this turn of the event loop */
     struct net_log events;
     struct net_told told;
     struct event_base *base;
@@ -32,11 +33,12 @@ struct net {
     struct net_channel vault[CONFIG_VAULTS_MAX];
     struct net_channel store;
     struct event *control, *timer, *stop_timer;
+    struct event *turn; /* runs after everything else that is ready in this turn of the event loop */
     uint64_t timer_at; /* when `timer` fires; UINT64_MAX: it does not run */
     uint64_t stop_at;
     bool stopping, acting, failed;
     bool send_failed; /* the proxy was told of it, and may have something to do */
-    uint8_t *buffer;         /* IPC_MESSAGE_MAX bytes */
+    uint8_t *buffer;         /* IPC_BATCH_MAX times IPC_MESSAGE_MAX bytes */
     struct ipc_examined *examined; /* too large for a stack */
     uint8_t random[RANDOM_POOL];
     size_t random_left;
@@ -60,6 +62,7 @@ static void random_bytes(void *context, uint8_t *out, size_t len)
     if (n->random_left < len) {
         if (getrandom(n->random, sizeof n->random, 0) != (ssize_t)sizeof n->random) {
             LOG(&n->log, LOG_LEVEL_ERROR, "no-random", log_rule(RULE_NO_RANDOM));
+            log_flush(&n->log);
             _exit(EXIT_FAULT);
         }
         n->random_left = sizeof n->random;
@@ -111,15 +114,37 @@ static void act(struct net *n)
     n->acting = false;
 }
 
-/* The same at the end of a turn of the event loop, when datagrams leave together. */
+static void flush_channels(struct net *n)
+{
+    for (uint32_t i = 0; i < n->told.setup.vaults; i++)
+        net_channel_flush(&n->vault[i]);
+    net_channel_flush(&n->store);
+}
+
+/* The same at the end of a turn of the event loop, when everything that goes one way leaves together. */
 static void settle(struct net *n)
 {
     do {
         n->send_failed = false;
         act(n);
         transports_flush(n->transports);
+        flush_channels(n);
     } while (n->send_failed);
     arm_timer(n);
+    log_flush(&n->log);
+}
+
+/* Whoever was told something settles it with the others of this turn. */
+static void settle_soon(struct net *n)
+{
+    event_active(n->turn, EV_TIMEOUT, 0);
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    settle(context);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -129,7 +154,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     (void)what;
     n->timer_at = UINT64_MAX;
     proxy_tick(n->proxy, now());
-    settle(n);
+    settle_soon(n);
 }
 
 /* --- what the transports tell --- */
@@ -164,14 +189,14 @@ static void on_closed(void *context, const struct hop *remote)
 
 static void on_settled(void *context)
 {
-    settle(context);
+    settle_soon(context);
 }
 
 /* --- vaults and store --- */
 
 static void channel_settled(struct net_channel *c)
 {
-    settle(c->owner);
+    settle_soon(c->owner);
 }
 
 static bool bad_answer(struct net *n, const char *channel)
@@ -196,6 +221,7 @@ static void vault_lost(struct net_channel *c)
 {
     struct net *n = c->owner;
     LOG(&n->log, LOG_LEVEL_ERROR, "vault-lost", log_number("vault", c->number));
+    n->send_failed = true;
     proxy_vault_lost(n->proxy, c->number, now());
 }
 
@@ -216,6 +242,7 @@ static void store_lost(struct net_channel *c)
 {
     struct net *n = c->owner;
     LOG(&n->log, LOG_LEVEL_ERROR, "store-lost", log_none());
+    n->send_failed = true;
     proxy_store_lost(n->proxy, now());
 }
 
@@ -334,7 +361,7 @@ static void on_control(evutil_socket_t socket, short what, void *context)
     }
     if (fd >= 0)
         close(fd);
-    settle(n);
+    settle_soon(n);
 }
 
 /* --- beginning and end --- */
@@ -385,8 +412,9 @@ static bool make_events(struct net *n)
     n->control = event_new(n->base, IPC_CONTROL_FD, EV_READ | EV_PERSIST, on_control, n);
     n->timer = event_new(n->base, -1, 0, on_timer, n);
     n->stop_timer = event_new(n->base, -1, EV_PERSIST, on_stop_timer, n);
+    n->turn = event_new(n->base, -1, 0, on_turn, n);
     n->timer_at = UINT64_MAX;
-    return n->control && n->timer && n->stop_timer && evutil_make_socket_nonblocking(IPC_CONTROL_FD) == 0 &&
+    return n->control && n->timer && n->stop_timer && n->turn && evutil_make_socket_nonblocking(IPC_CONTROL_FD) == 0 &&
            event_add(n->control, NULL) == 0;
 }
 
@@ -396,7 +424,7 @@ static enum rule set_up(struct net *n)
     if (rule != RULE_OK)
         return rule;
     n->events = (struct net_log){.log = &n->log, .lines_max = n->told.setup.limits.log_lines};
-    n->buffer = malloc(IPC_MESSAGE_MAX);
+    n->buffer = malloc((size_t)IPC_BATCH_MAX * IPC_MESSAGE_MAX);
     n->examined = calloc(1, sizeof *n->examined);
     n->base = event_base_new();
     if (!n->buffer || !n->examined || !n->base || !make_proxy(n))
@@ -424,6 +452,7 @@ static void tear_down(struct net *n)
     free_event(n->control);
     free_event(n->timer);
     free_event(n->stop_timer);
+    free_event(n->turn);
     if (n->base)
         event_base_free(n->base);
     proxy_free(n->proxy);
@@ -439,11 +468,13 @@ static int run(struct net *n)
         return EXIT_FAULT;
     LOG(&n->log, LOG_LEVEL_INFO, "ready", log_number("listeners", (int64_t)n->told.listen_count),
         log_number("routes", (int64_t)n->told.route_count), log_number("vaults", n->told.setup.vaults));
+    n->log.lines = &n->lines;
     arm_timer(n);
     if (event_base_dispatch(n->base) < 0)
         n->failed = true;
     settle(n);
     net_log_counters(&n->events, &n->log, n->proxy, n->transports);
+    log_flush(&n->log);
     return n->failed ? EXIT_FAULT : EXIT_SUCCESS;
 }
 

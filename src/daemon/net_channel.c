@@ -39,33 +39,54 @@ static void lose(struct net_channel *c)
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
     struct net_channel *c = context;
-    struct span datagram;
+    struct span datagram[IPC_BATCH_MAX];
+    size_t count;
     (void)what;
-    for (int i = 0; i < NET_CHANNEL_BATCH && c->fd >= 0; i++) {
-        enum channel_result result = channel_receive(fd, c->buffer, IPC_MESSAGE_MAX, &datagram, NULL, 0, NULL);
-        if (result == CHANNEL_AGAIN)
-            break;
-        if (result != CHANNEL_DONE || !c->received(c, datagram))
+    enum channel_result result = channel_receive_many(fd, c->buffer, datagram, IPC_BATCH_MAX, &count);
+    for (size_t i = 0; i < count && c->fd >= 0; i++)
+        if (!c->received(c, datagram[i]))
             lose(c);
-    }
+    if (result == CHANNEL_CLOSED && c->fd >= 0)
+        lose(c);
     c->settled(c);
+}
+
+static void drop_first(struct net_channel *c, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct net_datagram *d = STAILQ_FIRST(&c->queue);
+        STAILQ_REMOVE_HEAD(&c->queue, link);
+        free(d);
+        c->queued--;
+    }
 }
 
 /* Sends what waits. False when the other end is gone. */
 static bool send_queue(struct net_channel *c)
 {
     while (!STAILQ_EMPTY(&c->queue)) {
-        struct net_datagram *d = STAILQ_FIRST(&c->queue);
-        enum channel_result result = channel_send(c->fd, span_of(d->bytes, d->len), NULL, 0);
+        struct span datagram[IPC_BATCH_MAX];
+        struct net_datagram *d;
+        size_t count = 0, sent;
+        STAILQ_FOREACH(d, &c->queue, link) {
+            if (count == IPC_BATCH_MAX)
+                break;
+            datagram[count++] = span_of(d->bytes, d->len);
+        }
+        enum channel_result result = channel_send_many(c->fd, datagram, count, &sent);
+        drop_first(c, sent);
         if (result == CHANNEL_AGAIN)
             return event_add(c->writable, NULL) == 0;
         if (result != CHANNEL_DONE)
             return false;
-        STAILQ_REMOVE_HEAD(&c->queue, link);
-        free(d);
-        c->queued--;
     }
     return true;
+}
+
+void net_channel_flush(struct net_channel *c)
+{
+    if (c->fd >= 0 && !STAILQ_EMPTY(&c->queue) && !event_pending(c->writable, EV_WRITE, NULL) && !send_queue(c))
+        lose(c);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *context)
@@ -100,18 +121,13 @@ static bool enqueue(struct net_channel *c, struct span datagram)
     memcpy(d->bytes, datagram.at, datagram.len);
     STAILQ_INSERT_TAIL(&c->queue, d, link);
     c->queued++;
-    return event_add(c->writable, NULL) == 0;
+    return true;
 }
 
 void net_channel_send(struct net_channel *c, struct span datagram)
 {
-    if (c->fd < 0)
-        return;
-    enum channel_result result =
-        STAILQ_EMPTY(&c->queue) ? channel_send(c->fd, datagram, NULL, 0) : CHANNEL_AGAIN;
-    if (result == CHANNEL_DONE || (result == CHANNEL_AGAIN && enqueue(c, datagram)))
-        return;
-    lose(c);
+    if (c->fd >= 0 && !enqueue(c, datagram))
+        lose(c);
 }
 
 bool net_channel_pending(const struct net_channel *c)

@@ -7,8 +7,6 @@
 
 #include "sipseal/bytes.h"
 
-enum { NET_CHANNEL_BATCH = 32 }; /* datagrams taken in one turn of the event loop */
-
 struct net_datagram;
 STAILQ_HEAD(net_datagrams, net_datagram);
 
@@ -20,7 +18,7 @@ struct net_channel {
     struct event *readable, *writable;
     struct net_datagrams queue;
     size_t queued;
-    uint8_t *buffer; /* IPC_MESSAGE_MAX bytes, shared by all channels */
+    uint8_t *buffer; /* IPC_BATCH_MAX times IPC_MESSAGE_MAX bytes, shared by all channels */
     void *owner;
     /* One datagram. False when it is not what the channel is for: then it is lost. */
     bool (*received)(struct net_channel *c, struct span datagram);
@@ -32,9 +30,12 @@ struct net_channel {
 /* Takes over `fd`. False without memory. */
 bool net_channel_open(struct net_channel *c, int fd);
 void net_channel_close(struct net_channel *c);
-/* Sends, now or when the other end reads. A channel that is absent, or whose queue is full, loses it: the owner of a
- * channel never asks for more than the queue takes. */
+/* Lets it wait for net_channel_flush. A channel that is absent, or whose queue is full, loses it: the owner of a channel
+ * never asks for more than the queue takes. */
 void net_channel_send(struct net_channel *c, struct span datagram);
+/* Sends what waits, several datagrams at a time; what the other end does not take yet, when it reads again. To be called
+ * at the end of a turn of the event loop. */
+void net_channel_flush(struct net_channel *c);
 /* Whether datagrams still wait. */
 bool net_channel_pending(const struct net_channel *c);
 

@@ -12,7 +12,13 @@
 #include "daemon/process.h"
 #include "daemon/store_batch.h"
 
-enum { RETRY_MS = 1000, EXIT_FAULT = 1, EXIT_USAGE = 2 };
+enum {
+    RETRY_MS = 1000,
+    GATHER_MS = 1, /* under load, messages are let come for so long before they are taken, so that more share a commit */
+    ANSWER_MAX = 64,
+    EXIT_FAULT = 1,
+    EXIT_USAGE = 2,
+};
 
 struct store {
     struct log log;
@@ -22,7 +28,8 @@ struct store {
     int net; /* the channel to net; -1: none */
     bool archive_gone, replay_gone; /* as last logged */
     uint64_t lost;                  /* as last logged */
-    uint8_t *datagram;              /* IPC_MESSAGE_MAX bytes */
+    bool busy;                      /* the last batch held more than one message */
+    uint8_t *datagram;              /* IPC_BATCH_MAX times IPC_MESSAGE_MAX bytes */
 };
 
 /* What becomes of the process after something was handled. A fault has been logged. */
@@ -71,27 +78,31 @@ static enum course set_up(struct store *s, struct cursor *fields)
 
 /* --- messages of net --- */
 
-/* Net reads its channel at all times, so this waits for moments; and not at all for one that has ended. */
-static bool send_waiting(int fd, struct span datagram)
+/* Answers from the first on, as many as leave in one call; how many that are. Net reads its channel at all times, so
+ * this waits for moments; and not at all for one that has ended. */
+static size_t send_answers(int fd, const struct store_answer *first, size_t count)
 {
-    enum channel_result result;
-    while ((result = channel_send(fd, datagram, NULL, 0)) == CHANNEL_AGAIN) {
+    uint8_t bytes[IPC_BATCH_MAX][ANSWER_MAX];
+    struct span datagram[IPC_BATCH_MAX];
+    size_t sent = 0;
+    count = count < IPC_BATCH_MAX ? count : IPC_BATCH_MAX;
+    for (size_t i = 0; i < count; i++) {
+        struct writer w = writer_over(bytes[i], sizeof bytes[i]);
+        ipc_write_admitted(&w, first[i].job, &first[i].admitted);
+        datagram[i] = writer_span(&w);
+    }
+    while (channel_send_many(fd, datagram, count, &sent) == CHANNEL_AGAIN) {
         struct pollfd wait = {.fd = fd, .events = POLLOUT};
         poll(&wait, 1, -1);
     }
-    return result == CHANNEL_DONE;
+    return sent;
 }
 
 static void answer(struct store *s)
 {
-    uint8_t bytes[64];
-    for (size_t i = 0; i < s->batch.answer_count; i++) {
-        const struct store_answer *a = &s->batch.answer[i];
-        struct writer w = writer_over(bytes, sizeof bytes);
-        ipc_write_admitted(&w, a->job, &a->admitted);
-        if (w.full || !send_waiting(s->net, writer_span(&w)))
-            return;
-    }
+    const struct store_batch *b = &s->batch;
+    for (size_t done = 0, sent = 1; done < b->answer_count && sent > 0; done += sent)
+        sent = send_answers(s->net, b->answer + done, b->answer_count - done);
 }
 
 static void log_side(struct store *s, const char *name, const struct store_side *side, bool *gone)
@@ -141,22 +152,32 @@ static void close_net(struct store *s)
     s->net = -1;
 }
 
+/* Takes what waits on the channel, but no more than makes a batch; `*count` is how many that are. */
+static enum channel_result take_messages(struct store *s, size_t *count, bool *sound)
+{
+    enum channel_result result = CHANNEL_DONE;
+    struct span datagram[IPC_BATCH_MAX];
+    *count = 0;
+    *sound = true;
+    while (*sound && *count < STORE_BATCH_MAX && result == CHANNEL_DONE) {
+        size_t got, taken = 0, room = STORE_BATCH_MAX - *count;
+        result = channel_receive_many(s->net, s->datagram, datagram, room, &got);
+        while (*sound && taken < got)
+            *sound = take_message(s, datagram[taken++]);
+        *count += taken;
+    }
+    return result;
+}
+
 /* One batch of what waits on the channel. `*more` when it was full and more may wait. */
 static enum course run_batch(struct store *s, bool *more)
 {
-    enum channel_result result = CHANNEL_DONE;
-    struct span datagram;
-    bool sound = true;
     size_t count = 0;
+    bool sound = true;
     store_batch_begin(&s->batch);
-    while (sound && count < STORE_BATCH_MAX && s->net >= 0) {
-        result = channel_receive(s->net, s->datagram, IPC_MESSAGE_MAX, &datagram, NULL, 0, NULL);
-        if (result != CHANNEL_DONE)
-            break;
-        sound = take_message(s, datagram);
-        count++;
-    }
+    enum channel_result result = s->net >= 0 ? take_messages(s, &count, &sound) : CHANNEL_AGAIN;
     commit(s); /* what came before a fault is kept and answered */
+    s->busy = count > 1;
     *more = result == CHANNEL_DONE && sound && count == STORE_BATCH_MAX;
     if (!sound)
         return bad_message(s, "net");
@@ -238,18 +259,19 @@ static enum course handle_control(struct store *s)
 
 /* --- the loop --- */
 
+/* A store that has much to do does not wait for the next message but for more than one. */
 static enum course wait_and_handle(struct store *s)
 {
     struct pollfd wait[2] = {{.fd = IPC_CONTROL_FD, .events = POLLIN}, {.fd = s->net, .events = POLLIN}};
     bool pending = s->batch.pending_count > 0;
-    int ready = poll(wait, 2, pending ? RETRY_MS : -1);
+    int ready = s->busy ? poll(wait, 1, GATHER_MS) : poll(wait, 2, pending ? RETRY_MS : -1);
     enum course course = GO_ON;
     bool more;
     if (ready < 0 && errno != EINTR) {
         LOG(&s->log, LOG_LEVEL_ERROR, "cannot-wait", log_number("errno", errno));
         return FAULT;
     }
-    if (wait[1].revents || (ready == 0 && pending))
+    if (s->busy || wait[1].revents || (ready == 0 && pending))
         course = run_batch(s, &more);
     if (course == GO_ON && wait[0].revents)
         course = handle_control(s);
@@ -272,7 +294,7 @@ int main(int argc, char **argv)
     if (!process_begin(argc, argv, &s.log))
         return EXIT_USAGE;
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk, not the end */
-    s.datagram = malloc(IPC_MESSAGE_MAX);
+    s.datagram = malloc((size_t)IPC_BATCH_MAX * IPC_MESSAGE_MAX);
     int status = s.datagram ? run(&s) : EXIT_FAULT;
     if (s.replay)
         store_batch_log_counters(&s.batch, &s.log);

@@ -73,6 +73,8 @@ static enum rule check_replay(struct store_batch *b, const struct ipc_admit *ask
 {
     bool spent = false;
     for (size_t i = 0; i < ask->replay_count; i++) {
+        if (!replay_is_open(b)) /* in one transaction: looking alone would take locks for each key */
+            return RULE_STORE_GONE;
         enum rule rule = replay_db_check(b->replay, ask->replay[i].key, ask->now, &spent);
         if (rule != RULE_OK || spent)
             return rule != RULE_OK ? rule : RULE_REPLAY;

@@ -36,26 +36,47 @@ static void close_net(struct vault *v)
     v->net = -1;
 }
 
-static enum course handle_net(struct vault *v)
+/* The answer to one question, in `reply`. False when it is no question, or there is no answer to it. */
+static bool answer(struct vault *v, struct span datagram, uint8_t *reply, struct span *answered)
 {
-    struct span datagram;
     struct ipc_header header;
     struct cursor fields;
     struct ipc_examine ask;
-    enum channel_result result = channel_receive(v->net, v->datagram, IPC_MESSAGE_MAX, &datagram, NULL, 0, NULL);
-    if (result == CHANNEL_CLOSED)
-        close_net(v);
-    if (result != CHANNEL_DONE)
-        return GO_ON;
     if (ipc_read_header(datagram, &header, &fields) != RULE_OK || header.kind != IPC_EXAMINE ||
         ipc_read_examine(&fields, &ask) != RULE_OK)
-        return bad_message(v, "net");
-    struct writer w = writer_over(v->reply, IPC_MESSAGE_MAX);
+        return false;
+    struct writer w = writer_over(reply, IPC_MESSAGE_MAX);
     vault_examine(v, header.job, &ask, &w);
-    bytes_wipe(v->datagram, datagram.len); /* it may have held a plain body */
-    if (w.full || channel_send(v->net, writer_span(&w), NULL, 0) == CHANNEL_CLOSED)
+    *answered = writer_span(&w);
+    return !w.full;
+}
+
+/* Net reads its channel at all times, so this waits for moments. False when net is gone. */
+static bool send_answers(struct vault *v, const struct span *answered, size_t count)
+{
+    enum channel_result result = CHANNEL_DONE;
+    for (size_t sent = 0, more; sent < count && result != CHANNEL_CLOSED; sent += more) {
+        result = channel_send_many(v->net, answered + sent, count - sent, &more);
+        struct pollfd wait = {.fd = v->net, .events = POLLOUT};
+        if (result == CHANNEL_AGAIN)
+            poll(&wait, 1, -1);
+    }
+    return result != CHANNEL_CLOSED;
+}
+
+/* The jobs that wait, one after the other; their answers leave together. */
+static enum course handle_net(struct vault *v)
+{
+    struct span datagram[VAULT_BATCH], answered[VAULT_BATCH];
+    size_t count, done = 0;
+    enum channel_result result = channel_receive_many(v->net, v->datagram, datagram, VAULT_BATCH, &count);
+    while (done < count && answer(v, datagram[done], v->reply + done * IPC_MESSAGE_MAX, &answered[done]))
+        done++;
+    for (size_t i = 0; i < count; i++)
+        bytes_wipe((uint8_t *)(uintptr_t)datagram[i].at, datagram[i].len); /* it may have held a plain body */
+    if (!send_answers(v, answered, done) || result == CHANNEL_CLOSED)
         close_net(v);
-    return GO_ON;
+    return done == count ? GO_ON : bad_message(v, "net");
 }
 
 /* --- the parent --- */

@@ -11,7 +11,8 @@ static enum rule seal_record(struct vault *v, const struct ipc_examine *ask, con
         archive_seal(v->sealer, outline, &v->answer.verdict, disclosed, ask->now, &v->arena, &record);
     if (rule != RULE_OK)
         return rule;
-    struct writer w = arena_writer(&v->arena, IPC_RECORD_MAX);
+    size_t room = archive_record_room(&record);
+    struct writer w = arena_writer(&v->arena, room < IPC_RECORD_MAX ? room : IPC_RECORD_MAX);
     if (w.full)
         return RULE_NO_MEMORY;
     archive_record_write(&w, &record);
@@ -22,7 +23,9 @@ static enum rule seal_record(struct vault *v, const struct ipc_examine *ask, con
 /* A message that was to be archived and cannot be is refused whole, whatever its verdict was. */
 static void refuse(struct vault *v, enum rule rule)
 {
-    v->answer = (struct ipc_examined){.verdict = {.broken = rule}};
+    verdict_clear(&v->answer.verdict);
+    v->answer.verdict.broken = rule;
+    v->answer.record = (struct span){0};
 }
 
 /* Whoever sends certificates that were never seen before uses up a share of its own (protocol.md 8). */
@@ -97,7 +100,8 @@ void vault_log_counters(const struct vault *v, const struct log *log)
 
 void vault_examine(struct vault *v, uint64_t job, const struct ipc_examine *ask, struct writer *w)
 {
-    v->answer = (struct ipc_examined){0};
+    verdict_clear(&v->answer.verdict);
+    v->answer.record = (struct span){0};
     enum rule rule = examine(v, ask);
     if (rule != RULE_OK)
         refuse(v, rule);

@@ -379,7 +379,7 @@ void middle_examine(const struct middle *middle, const struct message_outline *o
         .disclosed = disclosed,
     };
 
-    *verdict = (struct verdict){0};
+    verdict_clear(verdict);
     *disclosed = (struct disclosed){0};
     for (size_t i = 0; i < outline->part_count; i++)
         examine_part(&e, &outline->part[i]);

@@ -1,6 +1,12 @@
 /* A verdict between processes: written and read side by side. */
 #include "sipseal/verdict.h"
 
+void verdict_clear(struct verdict *v)
+{
+    v->broken = RULE_OK;
+    v->part_count = 0;
+}
+
 static struct span identity_of(const struct verdict *v, enum proof_kind kind)
 {
     for (size_t i = 0; i < v->part_count; i++)
@@ -107,6 +113,7 @@ static bool read_types(struct cursor *c, struct verdict_part *p)
 static bool read_part(struct cursor *c, struct verdict_part *p)
 {
     unsigned state, flags, proof;
+    memset(p, 0, sizeof *p);
     if (!read_text(c, p->cid, LABEL_CID_MAX) || !read_number(c, PART_SIGNED, &state) ||
         !read_number(c, FLAGS_ALL, &flags) || !read_number(c, LABEL_VIEW | LABEL_VERIFY, &p->asked) ||
         !read_rule(c, &p->label) || !read_rule(c, &p->signature) || !read_number(c, PROOF_USER, &proof) ||
@@ -123,7 +130,7 @@ static bool read_part(struct cursor *c, struct verdict_part *p)
 bool verdict_read(struct cursor *c, struct verdict *v)
 {
     unsigned count;
-    memset(v, 0, sizeof *v);
+    verdict_clear(v);
     if (!read_rule(c, &v->broken) || !read_number(c, VERDICT_PARTS_MAX, &count))
         return false;
     for (v->part_count = 0; v->part_count < count; v->part_count++)

@@ -125,6 +125,65 @@ enum channel_result channel_receive(int fd, uint8_t *buffer, size_t buffer_len, 
     return CHANNEL_DONE;
 }
 
+/* --- several at once --- */
+
+static enum channel_result result_of(int count)
+{
+    if (count > 0)
+        return CHANNEL_DONE;
+    return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? CHANNEL_AGAIN : CHANNEL_CLOSED;
+}
+
+enum channel_result channel_send_many(int fd, const struct span *datagram, size_t count, size_t *done)
+{
+    struct mmsghdr header[IPC_BATCH_MAX] = {0};
+    struct iovec bytes[IPC_BATCH_MAX];
+    *done = 0;
+    if (count > IPC_BATCH_MAX)
+        count = IPC_BATCH_MAX;
+    for (size_t i = 0; i < count; i++) {
+        if (datagram[i].len == 0 || datagram[i].len > IPC_MESSAGE_MAX)
+            return CHANNEL_CLOSED;
+        bytes[i] = (struct iovec){.iov_base = (void *)(uintptr_t)datagram[i].at, .iov_len = datagram[i].len};
+        header[i].msg_hdr = (struct msghdr){.msg_iov = &bytes[i], .msg_iovlen = 1};
+    }
+    int sent;
+    do
+        sent = sendmmsg(fd, header, (unsigned)count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    *done = sent > 0 ? (size_t)sent : 0;
+    return result_of(sent);
+}
+
+/* Descriptors that came where there is no room for them: the kernel has closed them, and says MSG_CTRUNC. */
+static bool is_whole(const struct mmsghdr *h)
+{
+    return h->msg_len > 0 && !(h->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+}
+
+enum channel_result channel_receive_many(int fd, uint8_t *buffer, struct span *datagram, size_t max, size_t *done)
+{
+    struct mmsghdr header[IPC_BATCH_MAX] = {0};
+    struct iovec bytes[IPC_BATCH_MAX];
+    size_t count = max < IPC_BATCH_MAX ? max : IPC_BATCH_MAX;
+    *done = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes[i] = (struct iovec){.iov_base = buffer + i * IPC_MESSAGE_MAX, .iov_len = IPC_MESSAGE_MAX};
+        header[i].msg_hdr = (struct msghdr){.msg_iov = &bytes[i], .msg_iovlen = 1};
+    }
+    int got;
+    do
+        got = recvmmsg(fd, header, (unsigned)count, MSG_DONTWAIT, NULL);
+    while (got < 0 && errno == EINTR);
+    for (int i = 0; i < got; i++) {
+        if (!is_whole(&header[i]))
+            return CHANNEL_CLOSED;
+        datagram[i] = span_of(bytes[i].iov_base, header[i].msg_len);
+        ++*done;
+    }
+    return result_of(got);
+}
+
 bool channel_tell_parent(enum rule rule)
 {
     uint8_t bytes[64];

@@ -16,6 +16,7 @@
 enum {
     IPC_MESSAGE_MAX = 256 * 1024, /* one datagram, header included */
     IPC_SOCKET_BUFFER = 1024 * 1024,
+    IPC_BATCH_MAX = 32, /* datagrams in one system call */
     IPC_FDS_MAX = CONFIG_LISTEN_MAX,
     IPC_HEADER_LEN = 16,
     IPC_CONTROL_FD = 3, /* a child's channel to the parent */
@@ -195,6 +196,13 @@ enum channel_result channel_send(int fd, struct span datagram, const int *fds, s
  * Descriptors that come along are close-on-exec and the caller's. With `fd_max` 0, `fds` and `fd_count` may be null. */
 enum channel_result channel_receive(int fd, uint8_t *buffer, size_t buffer_len, struct span *datagram, int *fds,
                                     size_t fd_max, size_t *fd_count);
+
+/* The same for several datagrams in one system call, without descriptors; neither blocks. `*done` counts those that
+ * were sent or received, also when the result is that the next one would block or that the channel is closed. At most
+ * IPC_BATCH_MAX are taken; what is received lies in `buffer`, `max` times IPC_MESSAGE_MAX bytes, of which only those
+ * that are written to become memory. A datagram with descriptors closes the channel. */
+enum channel_result channel_send_many(int fd, const struct span *datagram, size_t count, size_t *done);
+enum channel_result channel_receive_many(int fd, uint8_t *buffer, struct span *datagram, size_t max, size_t *done);
 
 /* A child tells the parent over IPC_CONTROL_FD how its setup ended: IPC_READY for RULE_OK, else IPC_FAILED with the
  * rule. False when it could not be told. */

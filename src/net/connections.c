@@ -124,6 +124,8 @@ void connection_end(struct connection *c)
     c->dead = true;
     LIST_REMOVE(c, by_flow);
     LIST_REMOVE(c, by_hop);
+    if (c->to_write)
+        LIST_REMOVE(c, by_output);
     TAILQ_REMOVE(&t->used, c, by_use);
     TAILQ_INSERT_TAIL(&t->dead, c, by_use);
     t->connection_count--;

@@ -34,13 +34,14 @@ STAILQ_HEAD(output_list, output);
 
 struct connection {
     struct transports *owner;
-    LIST_ENTRY(connection) by_flow, by_hop;
+    LIST_ENTRY(connection) by_flow, by_hop, by_output;
     TAILQ_ENTRY(connection) by_use; /* the one silent for longest first; or among the dead */
     uint64_t flow;
     struct hop remote;
     int fd;
     struct event *readable, *writable;
     bool connecting, closing, dead;
+    bool to_write; /* among those with something new to write */
     uint64_t used_at; /* milliseconds */
     uint8_t *input;
     size_t input_len, input_cap;
@@ -67,6 +68,7 @@ struct transports {
     size_t bucket_count; /* a power of two */
     struct connection_bucket *flows, *hops;
     struct connection_list used, dead;
+    struct connection_bucket to_write; /* in this turn of the event loop */
     size_t connection_count;
     size_t output_pending; /* connections with bytes to write */
     struct event *sweep;
@@ -102,7 +104,9 @@ void connections_bury(struct transports *t);
 
 /* stream.c: bytes on one connection */
 bool stream_begin(struct connection *c, bool connecting);
+/* Lets the bytes wait for streams_flush, which writes together what goes to one connection in one turn. */
 void stream_write(struct connection *c, struct span bytes, uint64_t transaction);
+void streams_flush(struct transports *t);
 /* Closes the connection once what waits is written. */
 void stream_finish(struct connection *c);
 

@@ -6,7 +6,7 @@
 #include "net/internal.h"
 
 /* What may stand in front of a message or behind it in the buffer. */
-enum { INPUT_SLACK = 4096, WRITE_PIECES = 16 };
+enum { INPUT_SLACK = 4096, WRITE_PIECES = 64, WRITE_AT_ONCE = 64 * 1024 };
 
 /* --- reading --- */
 
@@ -160,6 +160,13 @@ static bool write_output(struct connection *c)
     return !c->dead;
 }
 
+static void write_now(struct connection *c)
+{
+    c->to_write = false;
+    LIST_REMOVE(c, by_output);
+    write_output(c);
+}
+
 static bool connect_done(struct connection *c)
 {
     int error = 0;
@@ -209,8 +216,20 @@ void stream_write(struct connection *c, struct span bytes, uint64_t transaction)
     c->output_len += bytes.len;
     if (first)
         c->owner->output_pending++;
-    if (first && !c->connecting)
-        write_output(c);
+    if (c->connecting)
+        return;
+    if (!c->to_write && !event_pending(c->writable, EV_WRITE, NULL)) {
+        c->to_write = true;
+        LIST_INSERT_HEAD(&c->owner->to_write, c, by_output);
+    }
+    if (c->to_write && c->output_len >= WRITE_AT_ONCE)
+        write_now(c); /* more than a turn usually brings: the socket may take it */
+}
+
+void streams_flush(struct transports *t)
+{
+    while (!LIST_EMPTY(&t->to_write))
+        write_now(LIST_FIRST(&t->to_write));
 }
 
 void stream_finish(struct connection *c)

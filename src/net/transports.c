@@ -72,6 +72,7 @@ void transports_send(struct transports *t, uint64_t flow, const struct hop *hop,
 void transports_flush(struct transports *t)
 {
     udp_flush(t);
+    streams_flush(t);
 }
 
 void transports_stop(struct transports *t)

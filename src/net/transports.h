@@ -54,7 +54,7 @@ void transports_free(struct transports *t);
 bool transports_listen(struct transports *t, const struct hop *hop, int fd);
 
 /* Sends over `flow` if it is open, else to `hop` (a connection is opened where there is none). The bytes are copied.
- * Datagrams leave with transports_flush. */
+ * It leaves with transports_flush, together with what else goes the same way. */
 void transports_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span bytes,
                      uint64_t transaction);
 void transports_flush(struct transports *t);

@@ -55,12 +55,14 @@ struct archive_record {
     struct span ciphertext; /* nonce (12), ciphertext, tag (16) */
 };
 void archive_record_write(struct writer *w, const struct archive_record *record);
+/* Enough bytes for it, and for its additional data: what is taken of an arena is wiped, so nobody takes the most that
+ * there can be. */
+size_t archive_record_room(const struct archive_record *record);
 /* Reads exactly one record, to the cursor's end. RULE_FILE_FORMAT. */
 enum rule archive_record_read(struct cursor *c, struct archive_record *record);
 
 /* The additional data of a record's encryption: format, epoch and clear part. */
 void archive_bound_write(struct writer *w, const struct archive_record *record);
-enum { ARCHIVE_BOUND_MAX = 6 * ARCHIVE_TEXT_MAX + 1024 };
 
 /* --- in the vault --- */
 

@@ -23,7 +23,7 @@ static enum rule decrypt(const struct archive_record *record, struct span key, s
     size_t len = record->ciphertext.len;
     if (key.len != ARCHIVE_KEY_LEN || len < ARCHIVE_NONCE_LEN + ARCHIVE_TAG_LEN)
         return RULE_FILE_FORMAT;
-    struct writer bound = arena_writer(arena, ARCHIVE_BOUND_MAX);
+    struct writer bound = arena_writer(arena, archive_record_room(record));
     archive_bound_write(&bound, record);
     struct span sealed = span_part(record->ciphertext, ARCHIVE_NONCE_LEN, len);
     size_t plain_len = sealed.len - ARCHIVE_TAG_LEN;

@@ -98,6 +98,14 @@ void archive_record_write(struct writer *w, const struct archive_record *record)
     writer_block(w, record->ciphertext);
 }
 
+size_t archive_record_room(const struct archive_record *record)
+{
+    const struct archive_meta *m = &record->meta;
+    const size_t others = 512; /* numbers, lengths, names of rules, the key, the epoch, the mark of additional data */
+    return others + m->method.len + m->request_uri.len + m->from.len + m->to.len + m->call_id.len + m->signer.len +
+           record->epoch_key.len + record->ciphertext.len;
+}
+
 enum rule archive_record_read(struct cursor *c, struct archive_record *record)
 {
     uint8_t version;

@@ -233,7 +233,7 @@ static enum rule encrypt(struct archive_sealer *s, struct span payload, struct a
                          struct archive_record *record)
 {
     size_t len = ARCHIVE_NONCE_LEN + payload.len + ARCHIVE_TAG_LEN;
-    struct writer bound = arena_writer(arena, ARCHIVE_BOUND_MAX), nonce;
+    struct writer bound = arena_writer(arena, archive_record_room(record)), nonce;
     uint8_t *ciphertext = arena_take(arena, len);
     archive_bound_write(&bound, record);
     if (!ciphertext || bound.full)

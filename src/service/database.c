@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "service/database_log.h"
+
 enum rule database_fault(int code)
 {
     switch (code & 0xff) {
@@ -125,6 +127,7 @@ static enum rule write_durably(struct database *d)
 {
     static const char *const pragmas[] = {
         "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA temp_store=MEMORY",
+        "PRAGMA wal_autocheckpoint=4000", /* pages, 16 MB: a page that changes often is then copied back less often */
     };
     int64_t level = 0;
     int stays = 1;
@@ -160,7 +163,8 @@ static enum rule open_as(struct database *d, enum database_mode mode)
     int flags = (mode == DATABASE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX;
     enum rule rule = mode == DATABASE_CREATE ? make_file(d->path) : RULE_OK;
     if (rule == RULE_OK)
-        rule = database_fault(sqlite3_open_v2(d->path, &d->handle, flags, NULL));
+        rule = database_fault(sqlite3_open_v2(d->path, &d->handle, flags,
+                                              mode == DATABASE_READ ? NULL : database_log_vfs()));
     if (rule == RULE_OK)
         rule = database_fault(sqlite3_busy_timeout(d->handle, DATABASE_BUSY_MS));
     if (rule == RULE_OK)

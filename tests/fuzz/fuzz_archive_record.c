@@ -36,7 +36,7 @@ static void read_record(struct span s)
     struct archive_content content;
     if (archive_record_read(&c, &record) != RULE_OK)
         return;
-    struct writer w = arena_writer(&world.arena, s.len), bound = arena_writer(&world.arena, ARCHIVE_BOUND_MAX);
+    struct writer w = arena_writer(&world.arena, s.len), bound = arena_writer(&world.arena, archive_record_room(&record));
     archive_record_write(&w, &record);
     require(!w.full && span_equal(writer_span(&w), s));
     archive_bound_write(&bound, &record);
@@ -51,7 +51,7 @@ static void open_payload(struct span payload)
 {
     struct archive_record record = world.record;
     struct archive_content content;
-    struct writer bound = arena_writer(&world.arena, ARCHIVE_BOUND_MAX);
+    struct writer bound = arena_writer(&world.arena, archive_record_room(&record));
     size_t len = ARCHIVE_NONCE_LEN + payload.len + ARCHIVE_TAG_LEN;
     uint8_t *sealed = arena_take(&world.arena, len);
     archive_bound_write(&bound, &record);

@@ -158,6 +158,74 @@ static void a_truncated_datagram_closes_the_channel_and_its_descriptors(void **s
     close_pair(fd);
 }
 
+static uint8_t many[IPC_BATCH_MAX][16], room[(IPC_BATCH_MAX + 1) * IPC_MESSAGE_MAX];
+
+static void several_datagrams_cross_in_one_call_and_what_came_before_the_end_is_kept(void **state)
+{
+    (void)state;
+    int fd[2];
+    size_t done;
+    struct span out[IPC_BATCH_MAX], in[IPC_BATCH_MAX];
+    make_pair(fd); /* blocking: neither call blocks all the same */
+    assert_int_equal(channel_receive_many(fd[1], room, in, IPC_BATCH_MAX, &done), CHANNEL_AGAIN);
+    assert_int_equal(done, 0);
+    for (size_t i = 0; i < IPC_BATCH_MAX; i++) {
+        memset(many[i], (int)i, sizeof many[i]);
+        out[i] = span_of(many[i], i % sizeof many[i] + 1);
+    }
+    assert_int_equal(channel_send_many(fd[0], out, IPC_BATCH_MAX, &done), CHANNEL_DONE);
+    assert_int_equal(done, IPC_BATCH_MAX);
+    close(fd[0]);
+    assert_int_equal(channel_receive_many(fd[1], room, in, 5, &done), CHANNEL_DONE); /* no more than is asked for */
+    assert_int_equal(done, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_span_equal(in[i], out[i]);
+    assert_int_equal(channel_receive_many(fd[1], room, in, IPC_BATCH_MAX, &done), CHANNEL_CLOSED);
+    assert_int_equal(done, IPC_BATCH_MAX - 5);
+    for (size_t i = 0; i < done; i++)
+        assert_span_equal(in[i], out[5 + i]);
+    assert_int_equal(channel_send_many(fd[1], out, 1, &done), CHANNEL_CLOSED); /* and no SIGPIPE */
+    close(fd[1]);
+}
+
+static void a_full_channel_takes_as_many_as_it_can_and_says_how_many(void **state)
+{
+    (void)state;
+    int fd[2];
+    size_t done = 1, sent = 0, got = 0;
+    struct span out[IPC_BATCH_MAX], in[IPC_BATCH_MAX];
+    enum channel_result result;
+    make_pair(fd);
+    for (size_t i = 0; i < IPC_BATCH_MAX; i++)
+        out[i] = span_of(written, sizeof written);
+    while ((result = channel_send_many(fd[0], out, IPC_BATCH_MAX, &done)) == CHANNEL_DONE)
+        sent += done;
+    assert_int_equal(result, CHANNEL_AGAIN);
+    assert_int_equal(done, 0);
+    assert_true(sent > 0);
+    while ((result = channel_receive_many(fd[1], room, in, IPC_BATCH_MAX, &done)) == CHANNEL_DONE)
+        got += done;
+    assert_int_equal(result, CHANNEL_AGAIN);
+    assert_int_equal(got, sent);
+    close_pair(fd);
+}
+
+static void descriptors_among_several_datagrams_close_the_channel_and_leak_none(void **state)
+{
+    (void)state;
+    int fd[2];
+    make_pair(fd);
+    size_t before = open_descriptors(), done;
+    struct span in[IPC_BATCH_MAX];
+    assert_int_equal(channel_send(fd[0], SPAN("one"), NULL, 0), CHANNEL_DONE);
+    assert_int_equal(channel_send(fd[0], SPAN("two"), &fd[0], 1), CHANNEL_DONE);
+    assert_int_equal(channel_receive_many(fd[1], room, in, IPC_BATCH_MAX, &done), CHANNEL_CLOSED);
+    assert_int_equal(done, 1);
+    assert_span_text(in[0], "one");
+    assert_int_equal(open_descriptors(), before);
+    close_pair(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +236,9 @@ int main(void)
         cmocka_unit_test(descriptors_cross_a_channel_and_are_closed_on_exec),
         cmocka_unit_test(more_descriptors_than_expected_close_the_channel_and_leak_none),
         cmocka_unit_test(a_truncated_datagram_closes_the_channel_and_its_descriptors),
+        cmocka_unit_test(several_datagrams_cross_in_one_call_and_what_came_before_the_end_is_kept),
+        cmocka_unit_test(a_full_channel_takes_as_many_as_it_can_and_says_how_many),
+        cmocka_unit_test(descriptors_among_several_datagrams_close_the_channel_and_leak_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -136,6 +137,36 @@ static void a_line_goes_out_in_one_write_from_its_level_on(void **state)
     close(fd[0]);
 }
 
+static void lines_that_wait_leave_together_whole_and_in_their_order(void **state)
+{
+    (void)state;
+    int fd[2];
+    static struct log_lines lines;
+    static uint8_t got[8 * LOG_LINE_MAX];
+    size_t expected = 0, seen = 0;
+    assert_int_equal(pipe2(fd, O_DIRECT | O_NONBLOCK), 0); /* each read gives what one write gave */
+    struct log log = {.process = "net", .level = LOG_LEVEL_INFO, .fd = fd[1], .lines = &lines};
+    LOG(&log, LOG_LEVEL_INFO, "waits", log_number("n", (int64_t)expected++));
+    assert_int_equal(read(fd[0], got, sizeof got), -1);
+    while (expected < 100) /* more than wait at once: then those that are there leave, and none is cut */
+        LOG(&log, LOG_LEVEL_INFO, "waits", log_number("n", (int64_t)expected++));
+    log_flush(&log);
+    log_flush(&log); /* nothing is left */
+    for (ssize_t len; (len = read(fd[0], got, sizeof got)) > 0;) {
+        assert_true(len <= LOG_LINE_MAX && got[len - 1] == '\n');
+        for (struct span rest = span_of(got, (size_t)len); rest.len; seen++) {
+            char end[32];
+            snprintf(end, sizeof end, " n=%zu", seen);
+            size_t line = span_find(rest, '\n');
+            assert_span_text(span_part(rest, line - strlen(end), strlen(end)), end);
+            rest = span_part(rest, line + 1, rest.len);
+        }
+    }
+    assert_int_equal(seen, expected);
+    close(fd[0]);
+    close(fd[1]);
+}
+
 static void levels_have_names(void **state)
 {
     (void)state;
@@ -158,6 +189,7 @@ int main(void)
         cmocka_unit_test(a_long_value_is_cut_and_says_so),
         cmocka_unit_test(a_line_is_never_longer_than_its_limit),
         cmocka_unit_test(a_line_goes_out_in_one_write_from_its_level_on),
+        cmocka_unit_test(lines_that_wait_leave_together_whole_and_in_their_order),
         cmocka_unit_test(levels_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

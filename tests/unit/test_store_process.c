@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "child.h"
 #include "scratch.h"
@@ -360,20 +361,29 @@ static void note_answer(struct promises *p, uint64_t job, const struct ipc_admit
     p->spent[p->told] = true; /* it was told first, and what is answered is as durable as what came before it */
 }
 
-/* One life: after so many questions and answers the store is killed, and what it had still answered counts too. */
-static void live_and_die(struct fixture *f, struct promises *p, uint32_t questions, uint32_t answers)
+static void ask_some(struct fixture *f, struct promises *p, uint32_t questions)
 {
-    uint64_t job;
-    struct ipc_admitted answer;
-    complete(f, (struct question){.key = ++p->told, .status = 200, .record_id = 1});
     for (uint32_t i = 0; i < questions; i++) {
         p->asked++;
         ask(f, p->asked, (struct question){.record = p->asked, .size = 1000 + 300 * i, .key = 1000000 + p->asked});
     }
+}
+
+/* One life: after so many questions and answers it is asked as much again, and killed, each time after another while,
+ * so that it may be gathering, writing, syncing or answering. What it had still answered counts too. */
+static void live_and_die(struct fixture *f, struct promises *p, uint32_t questions, uint32_t answers)
+{
+    uint64_t job;
+    struct ipc_admitted answer;
+    const struct timespec a_while = {.tv_nsec = (p->told % 50) * 100000L};
+    complete(f, (struct question){.key = ++p->told, .status = 200, .record_id = 1});
+    ask_some(f, p, questions);
     for (uint32_t i = 0; i < answers; i++) {
         assert_true(next_answer(f, &job, &answer));
         note_answer(p, job, &answer);
     }
+    ask_some(f, p, questions);
+    nanosleep(&a_while, NULL); /* waits for nothing */
     assert_int_equal(kill(f->store.pid, SIGKILL), 0);
     while (next_answer(f, &job, &answer))
         note_answer(p, job, &answer);
