@@ -21,6 +21,7 @@ enum {
     IPC_CONTROL_FD = 3, /* a child's channel to the parent */
     IPC_RECORD_MAX = 224 * 1024, /* bytes of an archive record: it travels with a verdict */
     IPC_BLOB_MAX = CONFIG_CRL_MAX,
+    IPC_VAULTS_MAX = 2 * CONFIG_VAULTS_MAX, /* numbers of vaults: in a reload, old and new ones run side by side */
 };
 
 enum ipc_kind {

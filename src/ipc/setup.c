@@ -120,7 +120,7 @@ void ipc_write_channel(struct writer *w, enum ipc_kind kind, uint32_t number)
 
 enum rule ipc_read_channel(struct cursor *fields, uint32_t *number)
 {
-    return fields_end(field_number(fields, 0, CONFIG_VAULTS_MAX - 1, number), fields);
+    return fields_end(field_number(fields, 0, IPC_VAULTS_MAX - 1, number), fields);
 }
 
 void ipc_write_failed(struct writer *w, enum rule rule)

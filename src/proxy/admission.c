@@ -134,10 +134,11 @@ static void admit_forwarding(struct proxy *p, struct pass *pass, const struct si
         refuse_pass(p, pass, m, rule);
 }
 
-static enum rule find_target(struct proxy *p, const struct sip_message *m, struct target *target)
+static enum rule find_target(struct proxy *p, const struct pass *pass, const struct sip_message *m,
+                             struct target *target)
 {
     struct route_set routes;
-    if (p->stopping)
+    if (p->stopping || pass->source.leaving)
         return RULE_OVERLOAD;
     if (m->method == SIP_CANCEL)
         return RULE_SIP_NO_TRANSACTION; /* no INVITE is ever open here (9.2) */
@@ -150,7 +151,7 @@ static enum rule find_target(struct proxy *p, const struct sip_message *m, struc
 void admit(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
     struct target target;
-    enum rule rule = find_target(p, m, &target);
+    enum rule rule = find_target(p, pass, m, &target);
     if (rule != RULE_OK)
         refuse_pass(p, pass, m, rule);
     else if (target.kind == TARGET_SELF)

@@ -39,14 +39,37 @@ static void write_loop_hash(struct writer *w, uint64_t hash)
     writer_hex(w, writer_span(&number));
 }
 
+static bool via_was_ours(const struct proxy *p, const struct sip_via *via)
+{
+    for (size_t i = 0; i < FORMER_VIAS_MAX; i++) {
+        const struct former_via *f = &p->former_via[i];
+        if (p->now.monotonic < f->until && (via->port == f->port || via->port == 0) &&
+            span_equal_nocase(via->host, span_of(f->host, f->host_len)))
+            return true;
+    }
+    return false;
+}
+
 bool via_is_ours(const struct proxy *p, const struct sip_via *via)
 {
     if (!span_equal_nocase(via->host, p->settings.name[0]))
-        return false;
+        return via_was_ours(p, via);
     for (size_t i = 0; i < p->settings.listen_count; i++)
         if (via->port == address_port(&p->settings.listen[i].address))
             return true;
-    return via->port == 0;
+    return via->port == 0 || via_was_ours(p, via);
+}
+
+void remember_vias(struct proxy *p)
+{
+    struct span name = p->settings.name[0];
+    for (size_t i = 0; name.len <= LABEL_HOST_MAX && i < p->settings.listen_count; i++) {
+        struct former_via *f = &p->former_via[p->former_via_next++ % FORMER_VIAS_MAX];
+        memcpy(f->host, name.at, name.len);
+        f->host_len = name.len;
+        f->port = address_port(&p->settings.listen[i].address);
+        f->until = p->now.monotonic + FORMER_VIA_MS;
+    }
 }
 
 bool has_looped(const struct proxy *p, const struct sip_message *m)
@@ -231,6 +254,13 @@ enum rule forward_failure(const struct pass *pass)
     return pass->moved_to_stream ? RULE_SIP_CONGESTION : RULE_SIP_UNREACHABLE;
 }
 
+/* 0 where there is no socket from which that hop can be reached. */
+static uint64_t local_flow(const struct proxy *p, const struct hop *hop)
+{
+    size_t local = routing_local(&p->routing, hop);
+    return local < p->settings.listen_count ? p->settings.listen_flow[local] : 0;
+}
+
 static enum rule start(struct proxy *p, struct pass *pass, const struct sip_message *m, struct texts *t)
 {
     struct span branch = write_branch(p, m, t), bytes;
@@ -243,7 +273,8 @@ static enum rule start(struct proxy *p, struct pass *pass, const struct sip_mess
         if (!compose(p, pass, m, branch, t, &bytes))
             return RULE_INTERNAL;
     }
-    if (pass->hop.transport == SIP_UDP && routing_local(&p->routing, &pass->hop) == p->routing.listen_count)
+    pass->flow = pass->hop.transport == SIP_UDP ? local_flow(p, &pass->hop) : 0;
+    if (pass->hop.transport == SIP_UDP && pass->flow == 0)
         return RULE_SIP_UNREACHABLE; /* there is no socket of this address family */
     if (pass->hop.transport != SIP_UDP && pass->hop.transport != SIP_TCP)
         return RULE_SIP_UNREACHABLE;

@@ -20,10 +20,30 @@ static bool make_parts(struct proxy *p)
     p->settings.random(p->settings.random_context, location_key, sizeof location_key);
     p->scratch_len = IPC_MESSAGE_MAX;
     p->scratch = malloc(p->scratch_len);
-    p->block = calloc((limits->transactions + PASSES_IN_BLOCK - 1) / PASSES_IN_BLOCK, sizeof *p->block);
     p->transactions = sip_transactions_new(&transactions);
     p->location = location_new(limits->bindings, limits->bindings_per_user, location_key);
-    return p->scratch && p->block && p->transactions && p->location;
+    return p->scratch && p->transactions && p->location && passes_reserve(p, limits->transactions);
+}
+
+static void take_settings(struct proxy *p, const struct proxy_settings *settings)
+{
+    p->settings = *settings;
+    p->routing = (struct routing){settings->name,         settings->name_count, settings->listen,
+                                  settings->listen_count, settings->route,      settings->route_count};
+}
+
+bool proxy_reconfigure(struct proxy *p, const struct proxy_settings *settings, struct proxy_time now)
+{
+    const struct limits *limits = &settings->limits;
+    p->now = now;
+    if (!passes_reserve(p, limits->transactions) ||
+        !sip_transactions_limit(p->transactions, (size_t)limits->transactions * 2))
+        return false;
+    location_limit(p->location, limits->bindings, limits->bindings_per_user);
+    remember_vias(p);
+    take_settings(p, settings);
+    examine_more(p); /* there may be no vaults any more, or there is room for more jobs */
+    return true;
 }
 
 struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time now)
@@ -31,17 +51,13 @@ struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time
     struct proxy *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
-    p->settings = *settings;
-    if (p->settings.vaults > CONFIG_VAULTS_MAX)
-        p->settings.vaults = CONFIG_VAULTS_MAX;
-    p->routing = (struct routing){settings->name,         settings->name_count, settings->listen,
-                                  settings->listen_count, settings->route,      settings->route_count};
+    take_settings(p, settings);
     p->now = now;
     p->sweep_at = now.monotonic + SWEEP_INTERVAL_MS;
     TAILQ_INIT(&p->free);
     TAILQ_INIT(&p->waiting);
     TAILQ_INIT(&p->admitting);
-    for (size_t i = 0; i < CONFIG_VAULTS_MAX; i++)
+    for (size_t i = 0; i < IPC_VAULTS_MAX; i++)
         TAILQ_INIT(&p->vault[i].list);
     STAILQ_INIT(&p->actions);
     STAILQ_INIT(&p->completions);
@@ -196,7 +212,7 @@ void proxy_stop(struct proxy *p, struct proxy_time now)
 bool proxy_idle(const struct proxy *p)
 {
     uint32_t jobs = p->waiting_count + p->admitting_count + p->forwarded_count;
-    for (uint32_t i = 0; i < p->settings.vaults; i++)
+    for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++)
         jobs += p->vault[i].jobs;
     return jobs == 0 && STAILQ_EMPTY(&p->actions);
 }
@@ -228,7 +244,7 @@ void proxy_tick(struct proxy *p, struct proxy_time now)
 
 /* --- what goes out --- */
 
-static void send_action(const struct proxy *p, const struct sip_event *e, struct proxy_action *action)
+static void send_action(const struct sip_event *e, struct proxy_action *action)
 {
     const struct pass *pass = e->user;
     *action = (struct proxy_action){.kind = PROXY_SEND, .bytes = e->bytes, .transaction = e->id};
@@ -239,8 +255,7 @@ static void send_action(const struct proxy *p, const struct sip_event *e, struct
     }
     action->request = true;
     action->hop = pass->hop;
-    if (pass->hop.transport == SIP_UDP)
-        action->flow = routing_local(&p->routing, &pass->hop) + 1;
+    action->flow = pass->flow;
 }
 
 /* The next hop did not answer. Nothing goes upstream (RFC 4320 4.2); the archive learns it. */
@@ -295,7 +310,7 @@ bool proxy_next(struct proxy *p, struct proxy_action *action)
         if (!sip_transaction_next(p->transactions, &event))
             return false;
         if (event.kind == SIP_EVENT_SEND) {
-            send_action(p, &event, action);
+            send_action(&event, action);
             return true;
         }
         handle_event(p, &event);
