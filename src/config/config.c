@@ -277,9 +277,10 @@ static void read_limits(struct config_reader *r, struct yaml_value v)
         .bindings = 100000,
         .bindings_per_user = 10,
         .idle_seconds = 600,
+        .drain_seconds = 5,
     };
     struct yaml_map m = yaml_map_of(v);
-    int64_t idle = l->idle_seconds;
+    int64_t idle = l->idle_seconds, drain = l->drain_seconds;
     yaml_number(yaml_key(&m, "message_bytes", YAML_OPTIONAL), SMALLEST_MESSAGE, SIP_MESSAGE_MAX, &l->message_bytes);
     yaml_number(yaml_key(&m, "transactions", YAML_OPTIONAL), 1, 10000000, &l->transactions);
     yaml_number(yaml_key(&m, "connections", YAML_OPTIONAL), 1, 1000000, &l->connections);
@@ -288,7 +289,9 @@ static void read_limits(struct config_reader *r, struct yaml_value v)
     yaml_number(yaml_key(&m, "bindings", YAML_OPTIONAL), 1, 10000000, &l->bindings);
     yaml_number(yaml_key(&m, "bindings_per_user", YAML_OPTIONAL), 1, 32, &l->bindings_per_user);
     yaml_seconds(yaml_key(&m, "idle_seconds", YAML_OPTIONAL), 1, 86400, &idle);
+    yaml_seconds(yaml_key(&m, "drain_seconds", YAML_OPTIONAL), 1, 3600, &drain);
     l->idle_seconds = (uint32_t)idle;
+    l->drain_seconds = (uint32_t)drain;
     yaml_map_end(&m);
 }
 

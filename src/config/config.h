@@ -63,6 +63,7 @@ struct limits {
     uint32_t bindings;       /* registered contacts, in all; 100000 */
     uint32_t bindings_per_user; /* 10 */
     uint32_t idle_seconds;   /* a connection without traffic is closed; 600 */
+    uint32_t drain_seconds;  /* what is under way when the server is to end may take so long; 5 */
 };
 
 struct config {

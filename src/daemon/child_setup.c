@@ -80,7 +80,7 @@ static bool send_listeners(struct setup *s, struct child *net)
 {
     for (size_t i = 0; i < s->config->listen_count; i++) {
         struct writer w = message(s);
-        ipc_write_listen(&w, &s->listener[i].hop);
+        ipc_write_listen(&w, s->listener[i].number, &s->listener[i].hop);
         if (!child_send(net, &w, s->listener[i].fd, s->log))
             return false;
     }
@@ -113,7 +113,8 @@ bool setup_net(struct setup *s, struct child *net)
     struct ipc_net_setup what = {
         .name_count = c->name_count,
         .limits = c->limits,
-        .vaults = c->vaults,
+        .vaults = s->vaults,
+        .log_level = s->level,
         .archive = c->archive_path != NULL,
         .window = c->window,
     };

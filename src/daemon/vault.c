@@ -102,7 +102,10 @@ static enum course take_control(struct vault *v, struct span datagram, int *fd)
     case IPC_CHANNEL_VAULT:
         return take_channel(v, &fields, fd);
     case IPC_STOP:
-        return ipc_read_bare(&fields) == RULE_OK ? END : bad_message(v, "control");
+        if (ipc_read_bare(&fields) != RULE_OK)
+            return bad_message(v, "control");
+        v->ending = true; /* what net has asked is still answered */
+        return GO_ON;
     default:
         return set_up(v, &header, &fields);
     }
@@ -139,7 +142,7 @@ static enum course wait_and_handle(struct vault *v)
     else if (wait[1].revents)
         course = handle_net(v);
     vault_watch_epoch(v, monotonic_ms());
-    return course;
+    return course == GO_ON && v->ending && v->net < 0 ? END : course;
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <netinet/in.h>
 
+enum { LOG_LEVEL_MAX = 3 }; /* the last of enum log_level (daemon/log.h) */
+
 /* --- certificates, revocation lists, keys --- */
 
 void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob)
@@ -73,7 +75,7 @@ static void write_limits(struct writer *w, const struct limits *limits)
 {
     const uint32_t number[] = {limits->message_bytes, limits->transactions,      limits->connections,
                                limits->jobs_per_vault, limits->store_jobs,       limits->bindings,
-                               limits->bindings_per_user, limits->idle_seconds};
+                               limits->bindings_per_user, limits->idle_seconds,   limits->drain_seconds};
     for (size_t i = 0; i < sizeof number / sizeof *number; i++)
         writer_u32(w, number[i]);
 }
@@ -82,7 +84,7 @@ static bool read_limits(struct cursor *c, struct limits *limits)
 {
     uint32_t *const number[] = {&limits->message_bytes, &limits->transactions,      &limits->connections,
                                 &limits->jobs_per_vault, &limits->store_jobs,       &limits->bindings,
-                                &limits->bindings_per_user, &limits->idle_seconds};
+                                &limits->bindings_per_user, &limits->idle_seconds,   &limits->drain_seconds};
     for (size_t i = 0; i < sizeof number / sizeof *number; i++)
         if (!field_number(c, 1, UINT32_MAX, number[i]))
             return false;
@@ -94,7 +96,8 @@ void ipc_write_net_setup(struct writer *w, const struct ipc_net_setup *setup)
     ipc_begin(w, IPC_SETUP_NET, 0);
     field_write_names(w, setup->name, setup->name_count);
     write_limits(w, &setup->limits);
-    writer_u32(w, setup->vaults);
+    writer_u64(w, setup->vaults);
+    writer_u32(w, setup->log_level);
     field_write_bool(w, setup->archive);
     writer_i64(w, setup->window);
     ipc_end(w);
@@ -104,7 +107,8 @@ enum rule ipc_read_net_setup(struct cursor *fields, struct ipc_net_setup *setup)
 {
     *setup = (struct ipc_net_setup){0};
     bool read = field_names(fields, MIDDLE_NAMES_MAX, setup->name, &setup->name_count) &&
-                read_limits(fields, &setup->limits) && field_number(fields, 0, CONFIG_VAULTS_MAX, &setup->vaults) &&
+                read_limits(fields, &setup->limits) && cursor_u64(fields, &setup->vaults) &&
+                field_number(fields, 0, LOG_LEVEL_MAX, &setup->log_level) &&
                 field_bool(fields, &setup->archive) && field_seconds(fields, &setup->window);
     return fields_end(read, fields);
 }

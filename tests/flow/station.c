@@ -64,7 +64,7 @@ static bool add_station(struct flow *f)
         s->name[s->name_count++] = keep_text(f, f->statement.word[i]);
     s->settings.limits = (struct limits){
         .message_bytes = 131072, .transactions = 1000, .connections = 100, .jobs_per_vault = 64, .store_jobs = 1024,
-        .bindings = 1000, .bindings_per_user = 10, .idle_seconds = 600};
+        .bindings = 1000, .bindings_per_user = 10, .idle_seconds = 600, .drain_seconds = 5};
     s->settings.window = 600;
     return true;
 }

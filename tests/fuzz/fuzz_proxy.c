@@ -70,7 +70,8 @@ static void begin(struct world *w)
         .name = &w->name, .name_count = 1, .listen = w->listen, .listen_flow = w->listen_flow, .listen_count = 2,
         .route = w->route, .route_count = 2, .policy = &w->policy, .vaults = 1, .archive = true, .window = 600,
         .limits = {.message_bytes = 65536, .transactions = TRANSACTIONS_MAX, .connections = 8, .jobs_per_vault = 8,
-                   .store_jobs = 4, .bindings = 8, .bindings_per_user = 4, .idle_seconds = 60},
+                   .store_jobs = 4, .bindings = 8, .bindings_per_user = 4, .idle_seconds = 60,
+                   .drain_seconds = 5},
         .random = random_bytes, .random_context = w};
     w->proxy = proxy_new(&settings, w->now);
     require(w->proxy != NULL);
