@@ -50,12 +50,21 @@ static bool send_blobs(struct setup *s, struct child *vault, enum ipc_kind kind,
     return true;
 }
 
-static bool send_identity(struct setup *s, struct child *vault)
+static bool send_identity(struct setup *s, struct child *vault, struct span certificate, struct span private_key)
 {
     struct writer w = writer_over(s->secret.at, s->secret.len);
-    ipc_write_identity(&w, s->keys->certificate, s->keys->private_key);
+    ipc_write_identity(&w, certificate, private_key);
     bool sent = child_send(vault, &w, -1, s->log);
     bytes_wipe(s->secret.at, s->secret.len);
+    return sent;
+}
+
+static bool send_identities(struct setup *s, struct child *vault)
+{
+    const struct keys *k = s->keys;
+    bool sent = send_identity(s, vault, k->certificate, k->private_key);
+    for (size_t i = 0; sent && i < k->former_count; i++)
+        sent = send_identity(s, vault, k->former[i].certificate, k->former[i].private_key);
     return sent;
 }
 
@@ -64,7 +73,7 @@ bool setup_vault(struct setup *s, struct child *vault)
     const struct keys *k = s->keys;
     const struct config *c = s->config;
     if (!send_blobs(s, vault, IPC_SETUP_ANCHOR, k->anchor, k->anchor_count) ||
-        !send_blobs(s, vault, IPC_SETUP_CRL, k->crl, k->crl_count) || !send_identity(s, vault) ||
+        !send_blobs(s, vault, IPC_SETUP_CRL, k->crl, k->crl_count) || !send_identities(s, vault) ||
         !send_blobs(s, vault, IPC_SETUP_READER, k->reader, k->reader_count))
         return false;
     struct ipc_vault_setup what = {.name_count = c->name_count, .window = c->window};

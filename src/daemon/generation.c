@@ -28,9 +28,8 @@ void generation_free(struct generation *g)
 
 static void log_key_fault(void *context, enum keys_setting setting, size_t index, bool warning, const char *text)
 {
-    static const char *const names[] = {"keys.certificate", "keys.private_key", "keys.trust", "archive.readers"};
     const struct log *log = context;
-    LOG(log, warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "keys", log_word("key", names[setting]),
+    LOG(log, warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "keys", log_word("key", keys_setting_name(setting)),
         log_number("entry", (int64_t)index), log_word("problem", text));
 }
 
@@ -119,10 +118,22 @@ static bool same_readers(const struct keys *a, const struct keys *b)
     return same_spans(a->reader, a->reader_count, b->reader, b->reader_count);
 }
 
+static bool same_former_keys(const struct keys *a, const struct keys *b)
+{
+    if (a->former_count != b->former_count)
+        return false;
+    for (size_t i = 0; i < a->former_count; i++)
+        if (!span_equal(a->former[i].certificate, b->former[i].certificate) ||
+            !span_equal(a->former[i].private_key, b->former[i].private_key))
+            return false;
+    return true;
+}
+
 static bool same_keys(const struct generation *a, const struct generation *b)
 {
     const struct keys *x = &a->keys, *y = &b->keys;
     return span_equal(x->certificate, y->certificate) && span_equal(x->private_key, y->private_key) &&
+           same_former_keys(x, y) &&
            same_spans(x->anchor, x->anchor_count, y->anchor, y->anchor_count) &&
            same_spans(x->crl, x->crl_count, y->crl, y->crl_count) && a->config->window == b->config->window;
 }

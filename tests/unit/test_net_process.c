@@ -337,9 +337,9 @@ static void it_ends_when_its_parent_does(void **state)
 static void a_setup_that_is_not_well_formed_ends_it(void **state)
 {
     struct fixture *f = *state;
-    struct writer w = child_writer(&f->net);
     start(f);
     end_setup(f);
+    struct writer w = child_writer(&f->net);
     ipc_write_blob(&w, IPC_SETUP_ANCHOR, SPAN("what a vault is told"));
     child_send(f->net.control, &w);
     assert_int_not_equal(child_wait(&f->net), 0);
