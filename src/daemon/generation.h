@@ -20,8 +20,8 @@ void generation_free(struct generation *g);
 /* Loads the keys that its configuration names. False, with the faults in the log. */
 bool generation_load_keys(struct generation *g, const struct log *log);
 
-/* Reads and checks the configuration and its keys again, as at the start. False, with a line event=not-reloaded for each
- * fault. */
+/* Reads and checks the configuration and its keys again, as at the start. False, with a line event=not-reloaded for
+ * each fault. */
 bool generation_reread(struct generation *g, const char *path, const struct log *log);
 
 /* What cannot change while the processes run: as whom they do, and where the databases are. False, with a line

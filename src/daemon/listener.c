@@ -140,7 +140,7 @@ static bool is_kept(const struct listener *listener, size_t count, uint32_t numb
     return false;
 }
 
-/* The same entry of the old configuration; where it stands there more than once (port 0), the first that is not taken. */
+/* The same entry of the old configuration; where it stands there more than once (port 0), the first one left. */
 static void keep_old(struct listener *listener, size_t i, const struct listener *old_listener, const struct config *old)
 {
     for (size_t j = 0; old && j < old->listen_count; j++) {

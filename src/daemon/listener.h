@@ -12,9 +12,9 @@ struct listener {
     bool kept;       /* the socket belongs to another list, from which it was taken over */
 };
 
-/* Binds every address of the configuration, and logs each (event=listening). An address that stands in the configuration
- * `old` too, which may be null, keeps the socket that is in `old_listener`. False when one cannot be bound: the log says
- * which, why and what to do. Those that were opened stay open until listeners_close. */
+/* Binds every address of the configuration, and logs each (event=listening). An address that stands in the
+ * configuration `old` too, which may be null, keeps the socket that is in `old_listener`. False when one cannot be
+ * bound: the log says which, why and what to do. Those that were opened stay open until listeners_close. */
 bool listeners_open(struct listener *listener, const struct config *config, const struct listener *old_listener,
                     const struct config *old, const struct log *log);
 /* Takes over the sockets that were kept: from now on they are those of `listener`, and no longer those of `old`. */

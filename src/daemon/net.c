@@ -406,7 +406,7 @@ static enum rule set_up(struct net *n)
     prepare_channels(n);
     if (!make_events(n) || !make_transports(n))
         return RULE_INTERNAL;
-    return fence_enter(FENCE_NET, NULL, 0, &n->log);
+    return fence_enter(FENCE_NET, &(struct fence_paths){0}, &n->log);
 }
 
 static void free_event(struct event *event)

@@ -37,8 +37,8 @@ struct proxy_time net_now(void);
 struct proxy_settings net_proxy_settings(struct net *n, const struct net_told *told);
 struct transports_settings net_transports_settings(const struct net_told *told);
 
-/* Takes one message of another setup. At its end everything that it says holds, or nothing of it, and the parent is told
- * which. False when it is none that may come: then net must end. */
+/* Takes one message of another setup. At its end everything that it says holds, or nothing of it, and the parent is
+ * told which. False when it is none that may come: then net must end. */
 bool net_reload_take(struct net *n, struct span datagram, int *fd);
 
 /* Whether vault number n is one to ask, by the setup that holds. */

@@ -25,8 +25,8 @@ struct net_told *net_told_new(void);
 /* Closes the descriptors that were not taken. Null may be freed. */
 void net_told_free(struct net_told *told);
 
-/* Takes one message. `*fd` becomes -1 when it is taken; `*done` at the end of the setup, IPC_SETUP_NET. RULE_IPC when it
- * is none that may come, RULE_NO_MEMORY. */
+/* Takes one message. `*fd` becomes -1 when it is taken; `*done` at the end of the setup, IPC_SETUP_NET. RULE_IPC when
+ * it is none that may come, RULE_NO_MEMORY. */
 enum rule net_told_take(struct net_told *told, struct span datagram, int *fd, bool *done);
 
 /* Reads the parent's messages from IPC_CONTROL_FD up to IPC_SETUP_NET. Anything but RULE_OK has been logged. */

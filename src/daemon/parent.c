@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/fence.h"
 #include "daemon/generation.h"
 #include "daemon/options.h"
 #include "daemon/supervisor.h"
@@ -104,6 +105,16 @@ static bool has_programs(const struct parent *p)
            has_program(p, CHILD_NET);
 }
 
+/* --- the fence --- */
+
+/* Before the first child: what they all inherit holds for those that come later too. */
+static bool enter_fence(const struct parent *p)
+{
+    const char *database[] = {p->now->config->store_path, p->now->config->archive_path};
+    const struct fence_paths paths = {.database = database, .database_count = 2, .libexec = p->options.libexec};
+    return fence_enter(FENCE_PARENT, &paths, &p->log) == RULE_OK;
+}
+
 /* --- running --- */
 
 static int supervise(struct parent *p)
@@ -134,7 +145,7 @@ static int run(struct parent *p)
         log_text("configuration", p->now->config->path));
     log_warnings(p);
     if (!has_programs(p) || !generation_load_keys(p->now, &p->log) || !find_account(p) ||
-        !listeners_open(p->now->listener, p->now->config, NULL, NULL, &p->log))
+        !listeners_open(p->now->listener, p->now->config, NULL, NULL, &p->log) || !enter_fence(p))
         return EXIT_FAILURE;
     int status = supervise(p);
     LOG(&p->log, LOG_LEVEL_INFO, "stopped", log_number("status", status));

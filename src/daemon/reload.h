@@ -1,8 +1,8 @@
 /* Reload: another configuration takes the place of the running one, whole or not at all.
  *
  * It is read and checked with its keys, its sockets are bound, its vaults are started beside the old ones; then net is
- * told the whole and goes on with it at once; then the old vaults end, when they have answered what they have. Until net
- * has said that it goes on, everything that fails leaves the running configuration as it is. */
+ * told the whole and goes on with it at once; then the old vaults end, when they have answered what they have. Until
+ * net has said that it goes on, everything that fails leaves the running configuration as it is. */
 #ifndef SIPSEAL_DAEMON_RELOAD_H
 #define SIPSEAL_DAEMON_RELOAD_H
 

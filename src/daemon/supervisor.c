@@ -131,7 +131,7 @@ static void start(struct supervisor *s, struct child *c, struct setup *setup)
 static bool others_were_ready(const struct supervisor *s)
 {
     for (size_t i = 0; i + 1 < SUPERVISOR_CHILDREN; i++)
-        if (s->child[i].state != CHILD_READY)
+        if (s->child[i].state != CHILD_READY && s->child[i].state != CHILD_ABSENT)
             return false;
     return true;
 }

@@ -31,7 +31,8 @@ struct supervisor {
     uint8_t *room; /* IPC_MESSAGE_MAX bytes for what children say */
 };
 
-/* Takes over `s->now`. Blocks the signals that it waits for; to be called before there is any child. False when the system refuses. */
+/* Takes over `s->now`. Blocks the signals that it waits for; to be called before there is any child. False when the
+ * system refuses. */
 bool supervisor_open(struct supervisor *s);
 
 /* Runs until SIGTERM or SIGINT, or until a child is given up; gives the exit status. */

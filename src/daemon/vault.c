@@ -66,7 +66,7 @@ static enum course set_up(struct vault *v, const struct ipc_header *header, stru
     if (rule == RULE_IPC)
         return bad_message(v, "control");
     if (rule == RULE_OK && v->ready)
-        rule = fence_enter(FENCE_VAULT, NULL, 0, &v->log);
+        rule = fence_enter(FENCE_VAULT, &(struct fence_paths){0}, &v->log);
     if (rule != RULE_OK) {
         LOG(&v->log, LOG_LEVEL_ERROR, "setup-failed", log_rule(rule));
         channel_tell_parent(rule);

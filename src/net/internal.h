@@ -91,7 +91,8 @@ void listener_close(struct listener *l);
 struct udp_batch *udp_batch_new(void);
 void udp_batch_free(struct udp_batch *batch);
 bool udp_listen(struct listener *l);
-void udp_send(struct transports *t, const struct listener *listener, const struct hop *hop, struct span bytes, uint64_t transaction);
+void udp_send(struct transports *t, const struct listener *listener, const struct hop *hop, struct span bytes,
+              uint64_t transaction);
 void udp_flush(struct transports *t);
 
 /* tcp.c */

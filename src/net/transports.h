@@ -1,8 +1,8 @@
 /* The transports of a SIP process: UDP sockets in batches, TCP connections with their framing, over libevent. They move
  * bytes and decide nothing; what arrives and what fails is told to their owner.
  *
- * Flows: a UDP socket is flow "its number + 1"; a connection gets a number that is never used again. Connections are found by flow, or by the other end's transport and address, and opened where there
- * is none. Everything is bounded: connections, bytes waiting to be read or written, time to connect, time without
+ * Flows: a UDP socket is flow "its number + 1"; a connection gets a number that is never used again. Connections are
+ * found by flow, or by the other end's transport and address, and opened where there is none. Everything is bounded: connections, bytes waiting to be read or written, time to connect, time without
  * traffic. */
 #ifndef SIPSEAL_NET_TRANSPORTS_H
 #define SIPSEAL_NET_TRANSPORTS_H
@@ -17,8 +17,8 @@ enum {
     NET_CONNECT_MAX_S = 5,  /* to open a connection */
     NET_LINGER_MAX_S = 5,   /* to write what waits when a connection is to be closed */
     NET_OUTPUT_MESSAGES = 4, /* times the largest message: bytes that may wait to be written on one connection */
-    NET_LEAVE_S = 37,       /* from the end of a listener in the configuration to that of its connections: Timer F, and what is
-                               still in the network (RFC 3261 17.1.2.2) */
+    NET_LEAVE_S = 37,       /* from the end of a listener in the configuration to that of its connections: Timer F, and
+                               what is still in the network (RFC 3261 17.1.2.2) */
     NET_EVICT_AFTER_S = 5,  /* when all connections are taken, the one silent for longest gives way, after this time */
 };
 
@@ -51,8 +51,8 @@ struct transports *transports_new(struct event_base *base, const struct transpor
 /* Closes every socket. Null may be freed. */
 void transports_free(struct transports *t);
 
-/* Takes over a bound socket (TCP: one that listens), under a number that is never used again. False when it cannot be used: then it stays the
- * caller's. */
+/* Takes over a bound socket (TCP: one that listens), under a number that is never used again. False when it cannot be
+ * used: then it stays the caller's. */
 bool transports_listen(struct transports *t, uint32_t number, const struct hop *hop, int fd);
 /* The flow of a UDP socket of that number. */
 uint64_t transports_flow_of(uint32_t number);

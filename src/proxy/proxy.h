@@ -69,8 +69,8 @@ struct proxy_settings { /* borrowed until the next proxy_reconfigure or proxy_fr
     size_t route_count;
     const struct policy *policy;
     struct limits limits;
-    uint32_t vaults; /* how many work at once; their numbers are below IPC_VAULTS_MAX. 0: no keys are configured; nothing
-                        can be opened */
+    uint32_t vaults; /* how many work at once; their numbers are below IPC_VAULTS_MAX. 0: no keys are configured, and
+                        nothing can be opened */
     bool archive;    /* an archive is configured */
     int64_t window;  /* seconds that a signed Date may differ from now */
     void (*random)(void *context, uint8_t *out, size_t len); /* never fails: the shell ends when it cannot */
