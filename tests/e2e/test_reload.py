@@ -59,7 +59,7 @@ class Running:
         """A reload that takes place: gives what changed."""
         self.write()
         mark = self.hang_up()
-        return self.process.wait_for(r"process=parent event=(?:not-)?reloaded (?:changed=(.*)|reason)", mark)[1]
+        return self.process.wait_for(r"process=parent event=(?:not-)?reloaded (?:changed=\"?([a-z ]*)|reason)", mark)[1]
 
     def refused(self, text=None):
         """A reload that does not: gives what it said."""
