@@ -94,13 +94,20 @@ struct net_told *net_told_new(void)
     return NULL;
 }
 
+void net_told_settle(struct net_told *told)
+{
+    for (size_t i = 0; i < told->listen_count; i++) {
+        if (told->fd[i] >= 0)
+            close(told->fd[i]);
+        told->fd[i] = -1;
+    }
+}
+
 void net_told_free(struct net_told *told)
 {
     if (!told)
         return;
-    for (size_t i = 0; i < told->listen_count; i++)
-        if (told->fd[i] >= 0)
-            close(told->fd[i]);
+    net_told_settle(told);
     for (size_t i = 0; i < told->kept_count; i++)
         free(told->kept[i]);
     free(told->route);

@@ -24,6 +24,8 @@ struct net_told {
 struct net_told *net_told_new(void);
 /* Closes the descriptors that were not taken. Null may be freed. */
 void net_told_free(struct net_told *told);
+/* Closes the descriptors that were not taken: those of sockets that were there before. */
+void net_told_settle(struct net_told *told);
 
 /* Takes one message. `*fd` becomes -1 when it is taken; `*done` at the end of the setup, IPC_SETUP_NET. RULE_IPC when
  * it is none that may come, RULE_NO_MEMORY. */
