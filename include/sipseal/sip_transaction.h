@@ -53,6 +53,10 @@ void sip_transactions_free(struct sip_transactions *t);
 size_t sip_transactions_count(const struct sip_transactions *t);
 size_t sip_transactions_bytes(const struct sip_transactions *t); /* of messages kept */
 
+/* Another `count_max`, as in the settings. Those that are open stay, also when there are more. False, with nothing
+ * changed, when there is no memory or the number is none that sip_transactions_new would take. */
+bool sip_transactions_limit(struct sip_transactions *t, size_t count_max);
+
 /* --- what arrives --- */
 
 enum sip_arrival {

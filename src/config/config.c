@@ -188,6 +188,26 @@ static void read_legacy(struct yaml_value v, unsigned *legacy)
     }
 }
 
+/* Those that are not whole are faults, and not counted. */
+static void read_former_keys(struct config_reader *r, struct yaml_value v)
+{
+    struct config *c = r->config;
+    size_t count = yaml_list_count(v, CONFIG_FORMER_KEYS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct former_key_paths *paths = &c->former_key[c->former_key_count];
+        struct yaml_map m = yaml_map_of(yaml_item(v, i));
+        struct yaml_value certificate = yaml_key(&m, "certificate", YAML_REQUIRED);
+        struct yaml_value private_key = yaml_key(&m, "private_key", YAML_REQUIRED);
+        bool whole = read_path(r, certificate, &paths->certificate);
+        whole = read_path(r, private_key, &paths->private_key) && whole;
+        yaml_map_end(&m);
+        if (!whole)
+            continue;
+        r->former_certificate[c->former_key_count] = certificate;
+        r->former_private_key[c->former_key_count++] = private_key;
+    }
+}
+
 static void read_keys(struct config_reader *r, struct yaml_value v)
 {
     struct config *c = r->config;
@@ -200,6 +220,7 @@ static void read_keys(struct config_reader *r, struct yaml_value v)
     read_path(r, r->certificate, &c->certificate_path);
     read_path(r, r->private_key, &c->private_key_path);
     read_path(r, r->trust, &c->trust_path);
+    read_former_keys(r, yaml_key(&m, "former", YAML_OPTIONAL));
     yaml_seconds(yaml_key(&m, "window", YAML_OPTIONAL), 1, WINDOW_MAX, &c->window);
     read_legacy(yaml_key(&m, "legacy", YAML_OPTIONAL), &c->legacy);
     yaml_map_end(&m);
@@ -313,6 +334,10 @@ static struct yaml_value place_of(const struct config_reader *r, enum keys_setti
         return r->certificate;
     case KEYS_PRIVATE_KEY:
         return r->private_key;
+    case KEYS_FORMER_CERTIFICATE:
+        return r->former_certificate[index];
+    case KEYS_FORMER_PRIVATE_KEY:
+        return r->former_private_key[index];
     case KEYS_TRUST:
         return r->trust;
     default:

@@ -22,6 +22,7 @@ enum {
     CONFIG_ALLOW_MAX = 32,
     CONFIG_READERS_MAX = 8,
     CONFIG_VAULTS_MAX = 32,
+    CONFIG_FORMER_KEYS_MAX = MIDDLE_IDENTITIES_MAX - 1,
     CONFIG_BYTES_MAX = 1024 * 1024, /* of the file */
     CONFIG_ERRORS_MAX = 16 * 1024,  /* bytes for the lines of all faults */
     CONFIG_WARNINGS_MAX = 16,
@@ -69,6 +70,10 @@ struct config {
 
     const char *certificate_path; /* keys.*; null when not given: then nothing can be opened */
     const char *private_key_path;
+    struct former_key_paths {
+        const char *certificate, *private_key;
+    } former_key[CONFIG_FORMER_KEYS_MAX]; /* keys.former: what is sealed to them is still opened */
+    size_t former_key_count;
     const char *trust_path; /* a PEM file, or a folder of them: anchors and CRLs */
     int64_t window;         /* keys.window, seconds */
     unsigned legacy;        /* keys.legacy, enum cms_legacy (sipseal/cms.h); 0: nothing */

@@ -14,6 +14,7 @@ struct config_reader {
     const char *folder; /* of the configuration */
     /* Where things stand that are judged when everything is read. */
     struct yaml_value keys, certificate, private_key, trust;
+    struct yaml_value former_certificate[CONFIG_FORMER_KEYS_MAX], former_private_key[CONFIG_FORMER_KEYS_MAX];
     struct yaml_value archive, reader[CONFIG_READERS_MAX];
     struct yaml_value listen, policy;
 };

@@ -18,6 +18,19 @@ struct loader {
     bool ok;
 };
 
+const char *keys_setting_name(enum keys_setting setting)
+{
+    static const char *const names[KEYS_SETTINGS] = {
+        [KEYS_CERTIFICATE] = "keys.certificate",
+        [KEYS_PRIVATE_KEY] = "keys.private_key",
+        [KEYS_TRUST] = "keys.trust",
+        [KEYS_FORMER_CERTIFICATE] = "keys.former.certificate",
+        [KEYS_FORMER_PRIVATE_KEY] = "keys.former.private_key",
+        [KEYS_READER] = "archive.readers",
+    };
+    return names[setting];
+}
+
 static void __attribute__((format(printf, 4, 5)))
 tell(struct loader *l, enum keys_setting setting, size_t index, const char *format, ...)
 {
@@ -53,41 +66,50 @@ static void load_certificate(struct loader *l, enum keys_setting setting, size_t
 
 /* --- the private key: its bytes are never outside locked memory --- */
 
-static bool decode_private_key(struct keys *keys, struct span text)
+static bool decode_private_key(uint8_t *room, size_t text_len, struct span *key)
 {
     /* Behind the text, in the same locked memory; given back with it, never by arena_close. */
-    struct arena room = {
-        .at = keys->secret.at + KEYS_SECRET_FILE_MAX,
-        .cap = keys->secret.len - KEYS_SECRET_FILE_MAX,
-        .fail_after = SIZE_MAX,
-    };
-    struct span key = {0};
-    enum rule rule = pem_only(&room, text, PEM_PRIVATE_KEY, &key);
-    bytes_wipe(keys->secret.at, KEYS_SECRET_FILE_MAX);
-    if (rule != RULE_OK || key.len == 0 || key.len > CONFIG_KEY_MAX)
+    struct arena behind = {.at = room + KEYS_SECRET_FILE_MAX, .cap = KEYS_SECRET_ROOM - KEYS_SECRET_FILE_MAX,
+                           .fail_after = SIZE_MAX};
+    struct span der = {0};
+    enum rule rule = pem_only(&behind, span_of(room, text_len), PEM_PRIVATE_KEY, &der);
+    bytes_wipe(room, KEYS_SECRET_FILE_MAX);
+    if (rule != RULE_OK || der.len == 0 || der.len > CONFIG_KEY_MAX)
         return false;
-    keys->private_key = key;
+    *key = der;
     return true;
 }
 
-static void load_private_key(struct loader *l, const char *path)
+/* `place`: which of the rooms in the locked memory it gets. */
+static void load_private_key(struct loader *l, enum keys_setting setting, size_t index, const char *path, size_t place,
+                             struct span *key)
 {
     char problem[FILE_PROBLEM_MAX];
     int fd;
     size_t size;
-    if (!locked_open(&l->keys->secret, (size_t)2 * KEYS_SECRET_FILE_MAX)) {
+    uint8_t *room = l->keys->secret.at + place * KEYS_SECRET_ROOM;
+    if (!config_file_open(path, KEYS_SECRET_FILE_MAX, true, &fd, &size, problem) ||
+        !config_file_fill(fd, room, size, problem)) {
+        tell(l, setting, index, "%s", problem);
+        return;
+    }
+    if (!decode_private_key(room, size, key))
+        tell(l, setting, index,
+             "%s does not hold one unencrypted PKCS#8 private key; convert it with openssl pkcs8 -topk8 -nocrypt",
+             path);
+}
+
+static void load_private_keys(struct loader *l, const struct config *config)
+{
+    struct keys *k = l->keys;
+    if (!locked_open(&k->secret, (1 + config->former_key_count) * KEYS_SECRET_ROOM)) {
         tell(l, KEYS_PRIVATE_KEY, 0, "there is no locked memory for it; allow this process more memory");
         return;
     }
-    if (!config_file_open(path, KEYS_SECRET_FILE_MAX, true, &fd, &size, problem) ||
-        !config_file_fill(fd, l->keys->secret.at, size, problem)) {
-        tell(l, KEYS_PRIVATE_KEY, 0, "%s", problem);
-        return;
-    }
-    if (!decode_private_key(l->keys, span_of(l->keys->secret.at, size)))
-        tell(l, KEYS_PRIVATE_KEY, 0,
-             "%s does not hold one unencrypted PKCS#8 private key; convert it with openssl pkcs8 -topk8 -nocrypt",
-             path);
+    load_private_key(l, KEYS_PRIVATE_KEY, 0, config->private_key_path, 0, &k->private_key);
+    for (size_t i = 0; i < config->former_key_count; i++)
+        load_private_key(l, KEYS_FORMER_PRIVATE_KEY, i, config->former_key[i].private_key, 1 + i,
+                         &k->former[i].private_key);
 }
 
 /* --- trust: a file, or the files of a folder --- */
@@ -195,7 +217,11 @@ bool keys_load(struct keys *keys, const struct config *config, const struct keys
         return false;
     }
     load_certificate(&l, KEYS_CERTIFICATE, 0, config->certificate_path, &keys->certificate);
-    load_private_key(&l, config->private_key_path);
+    keys->former_count = config->former_key_count;
+    for (size_t i = 0; i < keys->former_count; i++)
+        load_certificate(&l, KEYS_FORMER_CERTIFICATE, i, config->former_key[i].certificate,
+                         &keys->former[i].certificate);
+    load_private_keys(&l, config);
     bool so_far = l.ok;
     l.ok = true; /* faults of trust are said whether or not there were others before */
     load_trust(&l, config->trust_path);

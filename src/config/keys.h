@@ -13,6 +13,9 @@ enum {
     KEYS_PUBLIC_MAX = 32 * 1024 * 1024, /* bytes of all that is public, DER */
 };
 
+/* Where in `secret` a private key is read and decoded: the certificate's own, then the former ones. */
+enum { KEYS_SECRET_ROOM = 2 * KEYS_SECRET_FILE_MAX };
+
 struct keys {
     struct arena arena;
     struct span certificate; /* DER, as are all of them */
@@ -23,16 +26,31 @@ struct keys {
     struct span reader[CONFIG_READERS_MAX];
     size_t reader_count;
     struct locked_memory secret;
-    struct span private_key; /* PKCS#8, in `secret` */
+    struct span private_key; /* PKCS#8, in `secret`, as are the others */
+    struct former_key {
+        struct span certificate, private_key;
+    } former[CONFIG_FORMER_KEYS_MAX];
+    size_t former_count;
 };
 
 /* To whom faults are told: which setting, its number where it is a list, whether one can do without, and "problem; what
  * to do". */
-enum keys_setting { KEYS_CERTIFICATE, KEYS_PRIVATE_KEY, KEYS_TRUST, KEYS_READER };
+enum keys_setting {
+    KEYS_CERTIFICATE,
+    KEYS_PRIVATE_KEY,
+    KEYS_TRUST,
+    KEYS_FORMER_CERTIFICATE,
+    KEYS_FORMER_PRIVATE_KEY,
+    KEYS_READER,
+    KEYS_SETTINGS,
+};
 struct keys_listener {
     void (*fault)(void *context, enum keys_setting setting, size_t index, bool warning, const char *text);
     void *context;
 };
+
+/* The name of a setting in the configuration: "keys.trust". */
+const char *keys_setting_name(enum keys_setting setting);
 
 /* Loads everything that the configuration names. False when something is missing or unfit; every fault is told. To be
  * closed either way. */

@@ -109,15 +109,29 @@ static void check_chain(struct checker *c, const struct certificate *own)
     trust_free(trust);
 }
 
-static void check_private_key(struct checker *c)
+static void check_private_key(struct checker *c, enum keys_setting setting, size_t index, struct span certificate,
+                              struct span private_key)
 {
     struct identity identity = {0};
-    enum rule rule = identity_load(c->keys->certificate, c->keys->private_key, &identity);
+    enum rule rule = identity_load(certificate, private_key, &identity);
     if (rule == RULE_OK)
         identity_clear(&identity);
     else
-        tell(c, KEYS_PRIVATE_KEY, 0, false,
-             "it is not the key of keys.certificate; name the key that the certificate was made for");
+        tell(c, setting, index, false,
+             "it is not the key of %s; name the key that the certificate was made for",
+             keys_setting_name(setting == KEYS_PRIVATE_KEY ? KEYS_CERTIFICATE : KEYS_FORMER_CERTIFICATE));
+}
+
+/* It may have expired, and nobody should seal to it any more: it only has to fit. */
+static void check_former_key(struct checker *c, size_t index, const struct former_key *key)
+{
+    struct certificate *cert = NULL;
+    enum rule rule = certificate_parse(key->certificate, &cert);
+    if (rule != RULE_OK)
+        tell(c, KEYS_FORMER_CERTIFICATE, index, false, "%s; remove it from the list", rule_sentence(rule));
+    else
+        check_private_key(c, KEYS_FORMER_PRIVATE_KEY, index, key->certificate, key->private_key);
+    certificate_release(cert);
 }
 
 bool keys_check(const struct keys *keys, const struct config *config, int64_t now,
@@ -128,10 +142,12 @@ bool keys_check(const struct keys *keys, const struct config *config, int64_t no
         return true;
     struct certificate *own = check_certificate(&c, KEYS_CERTIFICATE, 0, keys->certificate);
     if (own)
-        check_private_key(&c);
+        check_private_key(&c, KEYS_PRIVATE_KEY, 0, keys->certificate, keys->private_key);
     if (own && !names_the_server(own, config))
         tell(&c, KEYS_CERTIFICATE, 0, false,
              "the certificate names none of server.names; use one whose subjectAltName has a name of the server");
+    for (size_t i = 0; i < keys->former_count; i++)
+        check_former_key(&c, i, &keys->former[i]);
     check_chain(&c, c.ok ? own : NULL); /* a fault is said once */
     certificate_release(own);
     for (size_t i = 0; i < keys->reader_count; i++)

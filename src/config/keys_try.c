@@ -30,7 +30,7 @@ static bool read_fault(struct cursor *c, const struct keys_listener *listener)
     uint32_t index;
     struct span text;
     char line[FILE_PROBLEM_MAX];
-    if (!cursor_u8(c, &setting) || setting > KEYS_READER || !cursor_u8(c, &warning) || warning > 1 ||
+    if (!cursor_u8(c, &setting) || setting >= KEYS_SETTINGS || !cursor_u8(c, &warning) || warning > 1 ||
         !cursor_u32(c, &index) || index >= CONFIG_READERS_MAX || !cursor_block(c, &text) || text.len >= sizeof line)
         return false;
     memcpy(line, text.at, text.len);

@@ -31,7 +31,8 @@ enum limit_kind { LIMIT_NUMBER, LIMIT_TIME };
     X(wait_seconds, LIMIT_TIME, 5, 1, 30)                                                                              \
     X(examine_seconds, LIMIT_TIME, 15, 1, 30)                                                                          \
     X(retry_after_seconds, LIMIT_TIME, 5, 1, 3600)                                                                     \
-    X(registration_seconds, LIMIT_TIME, 7200, 60, 86400)
+    X(registration_seconds, LIMIT_TIME, 7200, 60, 86400)                                                               \
+    X(drain_seconds, LIMIT_TIME, 5, 1, 3600)
 
 struct limits {
 #define LIMIT_FIELD(name, kind, default_value, least, most) uint32_t name;

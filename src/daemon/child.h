@@ -17,11 +17,17 @@ struct child {
     uint32_t number;  /* of a vault, from 0 */
     char name[24];    /* "store", "vault-1", "net"; at most PROCESS_NAME_MAX bytes */
     enum child_state {
+        CHILD_ABSENT,   /* there is to be none */
         CHILD_DOWN,     /* no process; it is started at `deadline` */
         CHILD_STARTING, /* its setup is sent; it must be ready by `deadline` */
         CHILD_READY,
         CHILD_ENDING, /* it must be gone by `deadline` */
     } state;
+    enum child_role {
+        CHILD_CURRENT,  /* at work, and started again when it dies */
+        CHILD_COMING,   /* a vault of a reload that is under way */
+        CHILD_RETIRING, /* a vault of the time before a reload: it answers what it has */
+    } role;
     pid_t pid;        /* 0: no process */
     int control;      /* this end of its control channel; -1: closed */
     int64_t deadline; /* milliseconds, monotonic */
@@ -46,9 +52,9 @@ struct child_terms {
 /* The program of a kind of child: LIBEXEC/sipseald-net. False when the path is too long. */
 bool child_program(char path[PATH_MAX], const char *libexec, enum child_kind kind);
 
-/* Starts the process with a new control channel; it inherits nothing else but standard output and error. False, with a
- * line in the log, when it cannot be started. */
-bool child_start(struct child *c, const struct child_terms *terms);
+/* Starts the process, which logs from `level` on, with a new control channel; it inherits nothing else but standard
+ * output and error. False, with a line in the log, when it cannot be started. */
+bool child_start(struct child *c, const struct child_terms *terms, enum log_level level);
 
 /* Sends one message, with a descriptor unless `fd` is -1. A child that does not take it in time is killed. False when
  * it was not sent. */

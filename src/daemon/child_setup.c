@@ -50,12 +50,21 @@ static bool send_blobs(struct setup *s, struct child *vault, enum ipc_kind kind,
     return true;
 }
 
-static bool send_identity(struct setup *s, struct child *vault)
+static bool send_identity(struct setup *s, struct child *vault, struct span certificate, struct span private_key)
 {
     struct writer w = writer_over(s->secret.at, s->secret.len);
-    ipc_write_identity(&w, s->keys->certificate, s->keys->private_key);
+    ipc_write_identity(&w, certificate, private_key);
     bool sent = child_send(vault, &w, -1, s->log);
     bytes_wipe(s->secret.at, s->secret.len);
+    return sent;
+}
+
+static bool send_identities(struct setup *s, struct child *vault)
+{
+    const struct keys *k = s->keys;
+    bool sent = send_identity(s, vault, k->certificate, k->private_key);
+    for (size_t i = 0; sent && i < k->former_count; i++)
+        sent = send_identity(s, vault, k->former[i].certificate, k->former[i].private_key);
     return sent;
 }
 
@@ -64,7 +73,7 @@ bool setup_vault(struct setup *s, struct child *vault)
     const struct keys *k = s->keys;
     const struct config *c = s->config;
     if (!send_blobs(s, vault, IPC_SETUP_ANCHOR, k->anchor, k->anchor_count) ||
-        !send_blobs(s, vault, IPC_SETUP_CRL, k->crl, k->crl_count) || !send_identity(s, vault) ||
+        !send_blobs(s, vault, IPC_SETUP_CRL, k->crl, k->crl_count) || !send_identities(s, vault) ||
         !send_blobs(s, vault, IPC_SETUP_READER, k->reader, k->reader_count))
         return false;
     struct ipc_vault_setup what = {
@@ -81,7 +90,7 @@ static bool send_listeners(struct setup *s, struct child *net)
 {
     for (size_t i = 0; i < s->config->listen_count; i++) {
         struct writer w = message(s);
-        ipc_write_listen(&w, &s->listener[i].hop);
+        ipc_write_listen(&w, s->listener[i].number, &s->listener[i].hop);
         if (!child_send(net, &w, s->listener[i].fd, s->log))
             return false;
     }
@@ -114,7 +123,8 @@ bool setup_net(struct setup *s, struct child *net)
     struct ipc_net_setup what = {
         .name_count = c->name_count,
         .limits = c->limits,
-        .vaults = c->vaults,
+        .vaults = s->vaults,
+        .log_level = s->level,
         .archive = c->archive_path != NULL,
         .window = c->window,
     };

@@ -11,6 +11,8 @@ struct setup {
     const struct config *config;
     const struct keys *keys;
     const struct listener *listener;
+    enum log_level level;        /* from which children log */
+    uint64_t vaults;             /* bit n: vault number n is one that net is to ask */
     uint8_t *room;               /* IPC_MESSAGE_MAX bytes for messages */
     struct locked_memory secret; /* for the one message that holds a private key */
 };
@@ -22,12 +24,12 @@ void setup_close(struct setup *s);
 /* Each sends the whole setup of a child; false when a part was not sent, and then the child is being killed. */
 bool setup_store(struct setup *s, struct child *store);
 bool setup_vault(struct setup *s, struct child *vault);
-bool setup_net(struct setup *s, struct child *net);
+bool setup_net(struct setup *s, struct child *net); /* also to net that has another setup: it answers again */
 
 /* A new channel between net and a vault or the store, in place of one that there was. */
 bool setup_channel(struct setup *s, struct child *net, struct child *peer);
 
-/* Tells a child to finish. */
+/* Tells a child to finish. A vault ends once net has closed its channel. */
 bool setup_stop(struct setup *s, struct child *c);
 /* Tells it to log its counters. */
 bool setup_ask_counters(struct setup *s, struct child *c);

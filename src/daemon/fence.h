@@ -8,20 +8,26 @@
 
 #include "daemon/log.h"
 
-enum fence_kind { FENCE_VAULT, FENCE_STORE, FENCE_NET };
+/* The parent's is inherited by all that it starts, and theirs come on top of it. */
+enum fence_kind { FENCE_VAULT, FENCE_STORE, FENCE_NET, FENCE_PARENT };
 
 /* Both fences. To be called by a process that has one thread and can gain no privileges (process_begin), once it is set
  * up and before it takes a message from outside; there is no way back. `database` are the paths of the store's
- * databases, which exist: files are reached in their folders alone. Null entries are passed over; the other kinds have
- * none. One line in the log says that the fences are closed, and what this kernel lacks.
+ * databases, which exist (those of the parent need not yet): files are reached in their folders alone, and by the parent
+ * written there alone. Null entries are passed over; net and vaults have none. One line in the log says that the fences are closed, and what this kernel lacks.
  * RULE_FENCE, with a line in the log, when the system refuses: the process must then end.
  * In a sanitizer build this does nothing; process_protect has said so. */
-enum rule fence_enter(enum fence_kind kind, const char *const database[], size_t count, const struct log *log);
+struct fence_paths {
+    const char *const *database;
+    size_t database_count;
+    const char *libexec; /* of the parent: the folder of the programs that it goes on to start */
+};
+enum rule fence_enter(enum fence_kind kind, const struct fence_paths *paths, const struct log *log);
 
 /* Each of the two, for fence_enter and for tests. False, with errno set, when the system refuses. */
 bool fence_calls(enum fence_kind kind);
 /* Takes what fence_landlock_version gave; nothing happens where that is 0. */
-bool fence_files(enum fence_kind kind, const char *const database[], size_t count, int version);
+bool fence_files(enum fence_kind kind, const struct fence_paths *paths, int version);
 
 /* The version of Landlock's interface in this kernel: 2 in Linux 6.1; 0: there is none. */
 int fence_landlock_version(void);

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@ enum {
     RIGHTS_3 = (1 << 15) - 1,
     RIGHTS_5 = (1 << 16) - 1,
     RIGHT_TRUNCATE = 1 << 14,
+    RIGHTS_TO_READ = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
 
     NET_BIND_TCP = 1 << 0, /* version 4 */
     RULE_NET_PORT = 2,
@@ -54,8 +57,10 @@ static int make_ruleset(enum fence_kind kind, int version)
 {
     struct ruleset all = {.files = rights_of(version)};
     size_t size = sizeof all.files;
+    if (kind == FENCE_PARENT)
+        all.files &= ~(uint64_t)RIGHTS_TO_READ; /* it reads what a new configuration names, wherever that is */
     if (version >= 4) {
-        all.net = NET_BIND_TCP;
+        all.net = kind == FENCE_PARENT ? 0 : NET_BIND_TCP; /* it binds what the configuration says */
         size += sizeof all.net;
     }
     if (version >= 6) {
@@ -73,14 +78,12 @@ static int make_ruleset(enum fence_kind kind, int version)
     return fd;
 }
 
-static bool allow_folder(int ruleset, const char *folder, int version)
+/* A ruleset takes no rule with a right that it does not handle. */
+static bool allow_path(int ruleset, const char *path, uint64_t rights)
 {
-    /* What SQLite does there: the files themselves, their logs beside them, and syncing the folder. */
     struct landlock_path_beneath_attr rule = {
-        .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
-                          LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-                          (version >= 3 ? RIGHT_TRUNCATE : 0),
-        .parent_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC),
+        .allowed_access = rights,
+        .parent_fd = open(path, O_PATH | O_CLOEXEC),
     };
     if (rule.parent_fd < 0)
         return false;
@@ -89,29 +92,73 @@ static bool allow_folder(int ruleset, const char *folder, int version)
     return allowed;
 }
 
-/* SQLite follows a link to a database, and keeps its logs beside the file itself. */
-static bool allow_folder_of(int ruleset, const char *database, int version)
+/* What SQLite does in the folder of a database: the files themselves, their logs beside them, and syncing the folder. */
+static uint64_t rights_to_folder(enum fence_kind kind, int version)
 {
-    char path[PATH_MAX];
-    if (!realpath(database, path))
-        return false;
+    uint64_t rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+                      LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                      (version >= 3 ? RIGHT_TRUNCATE : 0);
+    return kind == FENCE_PARENT ? rights & ~(uint64_t)RIGHTS_TO_READ : rights;
+}
+
+/* Cuts the name of the file off. */
+static void cut_name(char *path)
+{
     char *name = strrchr(path, '/');
     if (name == path)
         name++;
-    *name = '\0';
-    return allow_folder(ruleset, path, version);
+    if (name)
+        *name = '\0';
+    else
+        memcpy(path, ".", 2);
 }
 
-bool fence_files(enum fence_kind kind, const char *const database[], size_t count, int version)
+/* The folder in which a file lies, behind all links; that of the name when there is no such file yet. */
+static bool allow_folder_of(int ruleset, const char *file, uint64_t rights)
+{
+    char path[PATH_MAX];
+    if (!realpath(file, path)) {
+        if (errno != ENOENT || strlen(file) >= sizeof path)
+            return false;
+        memcpy(path, file, strlen(file) + 1);
+    }
+    cut_name(path);
+    return allow_path(ruleset, path, rights);
+}
+
+/* --- programs --- */
+
+/* What the system runs to load the programs: the one that has loaded this one. Null where there is none. */
+static const char *loader(void)
+{
+    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR), *self = NULL, *name = NULL;
+    for (size_t i = 0; headers && i < getauxval(AT_PHNUM); i++) {
+        if (headers[i].p_type == PT_PHDR)
+            self = &headers[i];
+        if (headers[i].p_type == PT_INTERP)
+            name = &headers[i];
+    }
+    return self && name ? (const char *)headers - self->p_vaddr + name->p_vaddr : NULL;
+}
+
+/* By their folders, since an upgrade puts other files in place of these. */
+static bool allow_programs(int ruleset, const struct fence_paths *paths)
+{
+    const char *load = loader();
+    return allow_path(ruleset, paths->libexec, LANDLOCK_ACCESS_FS_EXECUTE) &&
+           (!load || allow_folder_of(ruleset, load, LANDLOCK_ACCESS_FS_EXECUTE));
+}
+
+bool fence_files(enum fence_kind kind, const struct fence_paths *paths, int version)
 {
     if (version < 1)
         return true;
     int ruleset = make_ruleset(kind, version);
     if (ruleset < 0)
         return false;
-    bool done = true;
-    for (size_t i = 0; i < count && done; i++)
-        done = !database[i] || allow_folder_of(ruleset, database[i], version);
+    bool done = !paths->libexec || allow_programs(ruleset, paths);
+    for (size_t i = 0; i < paths->database_count && done; i++)
+        done = !paths->database[i] || allow_folder_of(ruleset, paths->database[i], rights_to_folder(kind, version));
     done = done && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
     int error = errno;
     close(ruleset);

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { BACKLOG = 512, SOCKET_BUFFER = 4 * 1024 * 1024 };
+
 struct shown {
     char host[INET6_ADDRSTRLEN];
     uint16_t port;
@@ -49,6 +51,14 @@ static bool set_option(int fd, int level, int option)
     return setsockopt(fd, level, option, &on, sizeof on) == 0;
 }
 
+/* As much as the system allows: bursts wait in the socket of UDP. */
+static void enlarge_buffers(int fd)
+{
+    const int wanted = SOCKET_BUFFER;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
+}
+
 /* A TCP port whose last connections still linger may be taken again; a UDP port never be shared, or two servers would
  * each get a part of the messages. */
 static bool make_ready(int fd, const struct hop *hop)
@@ -58,7 +68,9 @@ static bool make_ready(int fd, const struct hop *hop)
         return false;
     if (hop->transport == SIP_TCP && !set_option(fd, SOL_SOCKET, SO_REUSEADDR))
         return false;
-    return bind(fd, address, hop->address_len) == 0 && (hop->transport == SIP_UDP || listen(fd, SOMAXCONN) == 0);
+    if (hop->transport == SIP_UDP)
+        enlarge_buffers(fd);
+    return bind(fd, address, hop->address_len) == 0 && (hop->transport == SIP_UDP || listen(fd, BACKLOG) == 0);
 }
 
 static bool open_one(struct listener *l)
@@ -114,25 +126,68 @@ static void log_listener(const struct log *log, const struct hop *hop)
         log_word("address", s.host), log_number("port", s.port), log_word("listen", uri));
 }
 
-bool listeners_open(struct listener *listener, const struct config *config, const struct log *log)
+static bool same_address(const struct hop *a, const struct hop *b)
+{
+    return a->transport == b->transport && a->address_len == b->address_len &&
+           memcmp(&a->address, &b->address, a->address_len) == 0;
+}
+
+static bool is_kept(const struct listener *listener, size_t count, uint32_t number)
+{
+    for (size_t i = 0; i < count; i++)
+        if (listener[i].kept && listener[i].number == number)
+            return true;
+    return false;
+}
+
+/* The same entry of the old configuration; where it stands there more than once (port 0), the first one left. */
+static void keep_old(struct listener *listener, size_t i, const struct listener *old_listener, const struct config *old)
+{
+    for (size_t j = 0; old && j < old->listen_count; j++) {
+        if (!same_address(&listener[i].hop, &old->listen[j]) || is_kept(listener, i, old_listener[j].number))
+            continue;
+        listener[i] = old_listener[j];
+        listener[i].kept = true;
+        return;
+    }
+}
+
+static bool open_new(struct listener *l, const struct log *log)
+{
+    static uint32_t next_number;
+    if (!open_one(l)) {
+        log_refusal(log, &l->hop, errno);
+        return false;
+    }
+    l->number = next_number++;
+    log_listener(log, &l->hop);
+    return true;
+}
+
+bool listeners_open(struct listener *listener, const struct config *config, const struct listener *old_listener,
+                    const struct config *old, const struct log *log)
 {
     bool ok = true;
     for (size_t i = 0; i < config->listen_count; i++)
-        listener[i] = (struct listener){config->listen[i], -1};
-    for (size_t i = 0; i < config->listen_count; i++) {
-        if (open_one(&listener[i])) {
-            log_listener(log, &listener[i].hop);
-            continue;
-        }
-        log_refusal(log, &listener[i].hop, errno);
-        ok = false;
-    }
+        listener[i] = (struct listener){.hop = config->listen[i], .fd = -1};
+    for (size_t i = 0; i < config->listen_count; i++)
+        keep_old(listener, i, old_listener, old);
+    for (size_t i = 0; i < config->listen_count; i++)
+        ok = (listener[i].kept || open_new(&listener[i], log)) && ok;
     return ok;
+}
+
+void listeners_take_over(struct listener *listener, size_t count, struct listener *old, size_t old_count)
+{
+    for (size_t j = 0; j < old_count; j++)
+        old[j].kept = old[j].kept || is_kept(listener, count, old[j].number);
+    for (size_t i = 0; i < count; i++)
+        listener[i].kept = false;
 }
 
 void listeners_close(struct listener *listener, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (listener[i].fd >= 0)
+        if (!listener[i].kept && listener[i].fd >= 0)
             close(listener[i].fd);
 }

@@ -9,44 +9,19 @@
 
 #include "daemon/counters.h"
 #include "daemon/fence.h"
-#include "daemon/net_channel.h"
-#include "daemon/net_log.h"
-#include "daemon/net_setup.h"
+#include "daemon/net.h"
 #include "daemon/process.h"
 
 enum {
     EXIT_FAULT = 1,
     EXIT_USAGE = 2,
-    RANDOM_POOL = 4096,
-    STOP_MAX_MS = 5000, /* what is under way when it is to end may take so long */
+    SECOND_MS = 1000,
     STOP_CHECK_MS = 50,
-};
-
-struct net {
-    struct log log;
-    struct log_lines lines; /* of this turn of the event loop */
-    struct net_log events;
-    struct net_told told;
-    struct event_base *base;
-    struct proxy *proxy;
-    struct transports *transports;
-    struct net_channel vault[CONFIG_VAULTS_MAX];
-    struct net_channel store;
-    struct event *control, *timer, *stop_timer;
-    struct event *turn; /* runs after everything else that is ready in this turn of the event loop */
-    uint64_t timer_at; /* when `timer` fires; UINT64_MAX: it does not run */
-    uint64_t stop_at;
-    bool stopping, acting, failed;
-    bool send_failed; /* the proxy was told of it, and may have something to do */
-    uint8_t *buffer;         /* IPC_BATCH_MAX times IPC_MESSAGE_MAX bytes */
-    struct ipc_examined *examined; /* too large for a stack */
-    uint8_t random[RANDOM_POOL];
-    size_t random_left;
 };
 
 /* --- what the proxy asks for --- */
 
-static struct proxy_time now(void)
+struct proxy_time net_now(void)
 {
     struct timespec monotonic, wall;
     clock_gettime(CLOCK_MONOTONIC, &monotonic);
@@ -85,14 +60,14 @@ static void perform(struct net *n, const struct proxy_action *a)
         net_channel_send(&n->store, a->bytes);
         break;
     case PROXY_LOG:
-        net_log_event(&n->events, &a->event, now().wall);
+        net_log_event(&n->events, &a->event, net_now().wall);
         break;
     }
 }
 
 static void arm_timer(struct net *n)
 {
-    uint64_t deadline = proxy_deadline(n->proxy), at = now().monotonic;
+    uint64_t deadline = proxy_deadline(n->proxy), at = net_now().monotonic;
     if (deadline >= n->timer_at)
         return; /* it fires early, finds nothing to do, and is armed again */
     uint64_t wait = deadline > at ? deadline - at : 0;
@@ -116,7 +91,7 @@ static void act(struct net *n)
 
 static void flush_channels(struct net *n)
 {
-    for (uint32_t i = 0; i < n->told.setup.vaults; i++)
+    for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++)
         net_channel_flush(&n->vault[i]);
     net_channel_flush(&n->store);
 }
@@ -130,6 +105,7 @@ static void settle(struct net *n)
         transports_flush(n->transports);
         flush_channels(n);
     } while (n->send_failed);
+    net_leave_retired(n);
     arm_timer(n);
     log_flush(&n->log);
 }
@@ -153,7 +129,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     n->timer_at = UINT64_MAX;
-    proxy_tick(n->proxy, now());
+    proxy_tick(n->proxy, net_now());
     settle_soon(n);
 }
 
@@ -162,14 +138,14 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 static void on_message(void *context, const struct proxy_source *source, struct span bytes)
 {
     struct net *n = context;
-    proxy_received(n->proxy, source, bytes, now());
+    proxy_received(n->proxy, source, bytes, net_now());
     act(n);
 }
 
 static void on_broken(void *context, const struct proxy_source *source, struct span bytes, enum rule why)
 {
     struct net *n = context;
-    proxy_unreadable(n->proxy, source, bytes, why, now());
+    proxy_unreadable(n->proxy, source, bytes, why, net_now());
     act(n);
 }
 
@@ -177,14 +153,14 @@ static void on_failed(void *context, uint64_t transaction)
 {
     struct net *n = context;
     n->send_failed = true;
-    proxy_send_failed(n->proxy, transaction, now());
+    proxy_send_failed(n->proxy, transaction, net_now());
 }
 
 static void on_closed(void *context, const struct hop *remote)
 {
     struct net *n = context;
     if (n->proxy)
-        proxy_connection_closed(n->proxy, remote, now());
+        proxy_connection_closed(n->proxy, remote, net_now());
 }
 
 static void on_settled(void *context)
@@ -213,16 +189,17 @@ static bool vault_received(struct net_channel *c, struct span datagram)
     if (ipc_read_header(datagram, &header, &fields) != RULE_OK || header.kind != IPC_EXAMINED ||
         ipc_read_examined(&fields, n->examined) != RULE_OK)
         return bad_answer(n, "vault");
-    proxy_examined(n->proxy, c->number, header.job, n->examined, now());
+    proxy_examined(n->proxy, c->number, header.job, n->examined, net_now());
     return true;
 }
 
 static void vault_lost(struct net_channel *c)
 {
     struct net *n = c->owner;
-    LOG(&n->log, LOG_LEVEL_ERROR, "vault-lost", log_number("vault", c->number));
+    if (net_uses_vault(n, c->number))
+        LOG(&n->log, LOG_LEVEL_ERROR, "vault-lost", log_number("vault", c->number));
     n->send_failed = true;
-    proxy_vault_lost(n->proxy, c->number, now());
+    proxy_vault_lost(n->proxy, c->number, net_now());
 }
 
 static bool store_received(struct net_channel *c, struct span datagram)
@@ -234,7 +211,7 @@ static bool store_received(struct net_channel *c, struct span datagram)
     if (ipc_read_header(datagram, &header, &fields) != RULE_OK || header.kind != IPC_ADMITTED ||
         ipc_read_admitted(&fields, &answer) != RULE_OK)
         return bad_answer(n, "store");
-    proxy_admitted(n->proxy, header.job, &answer, now());
+    proxy_admitted(n->proxy, header.job, &answer, net_now());
     return true;
 }
 
@@ -243,7 +220,7 @@ static void store_lost(struct net_channel *c)
     struct net *n = c->owner;
     LOG(&n->log, LOG_LEVEL_ERROR, "store-lost", log_none());
     n->send_failed = true;
-    proxy_store_lost(n->proxy, now());
+    proxy_store_lost(n->proxy, net_now());
 }
 
 static void prepare_channel(struct net *n, struct net_channel *c, uint32_t number)
@@ -255,7 +232,7 @@ static void prepare_channel(struct net *n, struct net_channel *c, uint32_t numbe
 
 static void prepare_channels(struct net *n)
 {
-    for (uint32_t i = 0; i < CONFIG_VAULTS_MAX; i++) {
+    for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++) {
         prepare_channel(n, &n->vault[i], i);
         n->vault[i].queue_max = PROXY_VAULT_WINDOW;
         n->vault[i].received = vault_received;
@@ -263,7 +240,7 @@ static void prepare_channels(struct net *n)
     }
     prepare_channel(n, &n->store, 0);
     /* Questions, and the final status of whatever is open. */
-    n->store.queue_max = (size_t)n->told.setup.limits.store_jobs + n->told.setup.limits.transactions;
+    n->store.queue_max = (size_t)n->told->setup.limits.store_jobs + n->told->setup.limits.transactions;
     n->store.received = store_received;
     n->store.lost = store_lost;
 }
@@ -292,8 +269,8 @@ static void begin_stop(struct net *n)
     if (n->stopping)
         return;
     n->stopping = true;
-    n->stop_at = now().monotonic + STOP_MAX_MS;
-    proxy_stop(n->proxy, now());
+    n->stop_at = net_now().monotonic + (uint64_t)n->told->setup.limits.drain_seconds * SECOND_MS;
+    proxy_stop(n->proxy, net_now());
     transports_stop(n->transports);
     event_add(n->stop_timer, &often);
 }
@@ -304,8 +281,33 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     bool pending = net_channel_pending(&n->store) || transports_pending(n->transports);
-    if ((proxy_idle(n->proxy) && !pending) || now().monotonic >= n->stop_at)
+    if ((proxy_idle(n->proxy) && !pending) || net_now().monotonic >= n->stop_at)
         end(n, false);
+}
+
+/* A vault that no setup names yet waits for the one that does. */
+static bool take_vault(struct net *n, uint32_t number, int fd)
+{
+    if (!replace_channel(&n->vault[number], fd))
+        return false;
+    n->retiring &= ~(UINT64_C(1) << number);
+    if (net_uses_vault(n, number))
+        proxy_vault_ready(n->proxy, number, net_now());
+    return true;
+}
+
+static bool take_store(struct net *n, int fd)
+{
+    if (!replace_channel(&n->store, fd))
+        return false;
+    proxy_store_ready(n->proxy, net_now());
+    return true;
+}
+
+static void log_counters_asked(struct net *n)
+{
+    const struct log asked = counters_asked(&n->log);
+    net_log_counters(&n->events, &asked, n->proxy, n->transports);
 }
 
 /* False when the message is none that may come now. `*fd` becomes -1 when it is taken. */
@@ -316,29 +318,28 @@ static bool take_control(struct net *n, struct span datagram, int *fd)
     uint32_t number;
     if (ipc_read_header(datagram, &header, &fields) != RULE_OK)
         return false;
-    if (header.kind == IPC_STOP && ipc_read_bare(&fields) == RULE_OK) {
+    switch (header.kind) {
+    case IPC_STOP:
+        if (ipc_read_bare(&fields) != RULE_OK)
+            return false;
         begin_stop(n);
         return true;
-    }
-    if (header.kind == IPC_COUNTERS && ipc_read_bare(&fields) == RULE_OK) {
-        const struct log asked = counters_asked(&n->log);
-        net_log_counters(&n->events, &asked, n->proxy, n->transports);
+    case IPC_COUNTERS:
+        if (ipc_read_bare(&fields) != RULE_OK)
+            return false;
+        log_counters_asked(n);
         return true;
+    case IPC_CHANNEL_VAULT:
+    case IPC_CHANNEL_STORE:
+        break;
+    default:
+        return net_reload_take(n, datagram, fd);
     }
     if (*fd < 0 || ipc_read_channel(&fields, &number) != RULE_OK)
         return false;
     int taken = *fd;
     *fd = -1;
-    if (header.kind == IPC_CHANNEL_STORE && replace_channel(&n->store, taken)) {
-        proxy_store_ready(n->proxy, now());
-        return true;
-    }
-    if (header.kind == IPC_CHANNEL_VAULT && number < n->told.setup.vaults &&
-        replace_channel(&n->vault[number], taken)) {
-        proxy_vault_ready(n->proxy, number, now());
-        return true;
-    }
-    return false;
+    return header.kind == IPC_CHANNEL_VAULT ? take_vault(n, number, taken) : take_store(n, taken);
 }
 
 static void on_control(evutil_socket_t socket, short what, void *context)
@@ -366,43 +367,53 @@ static void on_control(evutil_socket_t socket, short what, void *context)
 
 /* --- beginning and end --- */
 
-static bool make_proxy(struct net *n)
+struct proxy_settings net_proxy_settings(struct net *n, const struct net_told *told)
 {
-    const struct net_told *told = &n->told;
-    const struct proxy_settings settings = {
+    return (struct proxy_settings){
         .name = told->setup.name,
         .name_count = told->setup.name_count,
         .listen = told->listen,
+        .listen_flow = told->listen_flow,
         .listen_count = told->listen_count,
         .route = told->route,
         .route_count = told->route_count,
         .policy = &told->policy,
         .limits = told->setup.limits,
-        .vaults = told->setup.vaults,
+        .vaults = (uint32_t)__builtin_popcountll(told->setup.vaults),
         .archive = told->setup.archive,
         .window = told->setup.window,
         .random = random_bytes,
         .random_context = n,
     };
-    n->proxy = proxy_new(&settings, now());
+}
+
+struct transports_settings net_transports_settings(const struct net_told *told)
+{
+    const struct limits *limits = &told->setup.limits;
+    return (struct transports_settings){
+        .message_bytes = limits->message_bytes,
+        .connections = limits->connections,
+        .idle_seconds = limits->idle_seconds,
+    };
+}
+
+static bool make_proxy(struct net *n)
+{
+    const struct proxy_settings settings = net_proxy_settings(n, n->told);
+    n->proxy = proxy_new(&settings, net_now());
     return n->proxy != NULL;
 }
 
 static bool make_transports(struct net *n)
 {
-    const struct limits *limits = &n->told.setup.limits;
     const struct transports_owner owner = {n, on_message, on_broken, on_failed, on_closed, on_settled};
-    struct transports_settings settings = {
-        .message_bytes = limits->message_bytes,
-        .connections = limits->connections,
-        .idle_seconds = limits->idle_seconds,
-    };
+    struct transports_settings settings = net_transports_settings(n->told);
     random_bytes(n, settings.key, sizeof settings.key);
     n->transports = transports_new(n->base, &settings, &owner);
-    for (size_t i = 0; n->transports && i < n->told.listen_count; i++) {
-        if (!transports_listen(n->transports, &n->told.listen[i], n->told.fd[i]))
+    for (size_t i = 0; n->transports && i < n->told->listen_count; i++) {
+        if (!transports_listen(n->transports, n->told->listen_number[i], &n->told->listen[i], n->told->fd[i]))
             return false;
-        n->told.fd[i] = -1;
+        n->told->fd[i] = -1;
     }
     return n->transports != NULL;
 }
@@ -420,10 +431,11 @@ static bool make_events(struct net *n)
 
 static enum rule set_up(struct net *n)
 {
-    enum rule rule = net_told_read(&n->told, &n->log);
+    n->told = net_told_new();
+    enum rule rule = n->told ? net_told_read(n->told, &n->log) : RULE_NO_MEMORY;
     if (rule != RULE_OK)
         return rule;
-    n->events = (struct net_log){.log = &n->log, .lines_max = n->told.setup.limits.log_lines};
+    n->events = (struct net_log){.log = &n->log, .lines_max = n->told->setup.limits.log_lines};
     n->buffer = malloc((size_t)IPC_BATCH_MAX * IPC_MESSAGE_MAX);
     n->examined = calloc(1, sizeof *n->examined);
     n->base = event_base_new();
@@ -432,7 +444,7 @@ static enum rule set_up(struct net *n)
     prepare_channels(n);
     if (!make_events(n) || !make_transports(n))
         return RULE_INTERNAL;
-    return fence_enter(FENCE_NET, NULL, 0, &n->log);
+    return fence_enter(FENCE_NET, &(struct fence_paths){0}, &n->log);
 }
 
 static void free_event(struct event *event)
@@ -444,7 +456,7 @@ static void free_event(struct event *event)
 static void tear_down(struct net *n)
 {
     transports_free(n->transports);
-    for (uint32_t i = 0; n->base && n->buffer && i < CONFIG_VAULTS_MAX; i++)
+    for (uint32_t i = 0; n->base && n->buffer && i < IPC_VAULTS_MAX; i++)
         if (n->vault[i].owner)
             net_channel_close(&n->vault[i]);
     if (n->store.owner)
@@ -456,7 +468,8 @@ static void tear_down(struct net *n)
     if (n->base)
         event_base_free(n->base);
     proxy_free(n->proxy);
-    net_told_free(&n->told);
+    net_told_free(n->told);
+    net_told_free(n->coming);
     free(n->buffer);
     free(n->examined);
 }
@@ -466,8 +479,9 @@ static int run(struct net *n)
     enum rule rule = set_up(n);
     if (!channel_tell_parent(rule) || rule != RULE_OK)
         return EXIT_FAULT;
-    LOG(&n->log, LOG_LEVEL_INFO, "ready", log_number("listeners", (int64_t)n->told.listen_count),
-        log_number("routes", (int64_t)n->told.route_count), log_number("vaults", n->told.setup.vaults));
+    LOG(&n->log, LOG_LEVEL_INFO, "ready", log_number("listeners", (int64_t)n->told->listen_count),
+        log_number("routes", (int64_t)n->told->route_count),
+        log_number("vaults", __builtin_popcountll(n->told->setup.vaults)));
     n->log.lines = &n->lines;
     arm_timer(n);
     if (event_base_dispatch(n->base) < 0)

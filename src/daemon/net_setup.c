@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A copy that lives as long as the process: what is read from it points into it. */
+#include "net/transports.h"
+
+/* A copy that lives as long as what is told: what is read from it points into it. */
 static bool keep(struct net_told *told, struct span datagram, struct span *kept)
 {
     void *copy = told->kept_count < sizeof told->kept / sizeof *told->kept ? malloc(datagram.len) : NULL;
@@ -17,13 +19,11 @@ static bool keep(struct net_told *told, struct span datagram, struct span *kept)
 
 static enum rule take_listen(struct net_told *told, struct cursor *fields, int *fd)
 {
-    if (told->listen_count == CONFIG_LISTEN_MAX || *fd < 0)
+    size_t n = told->listen_count;
+    if (n == CONFIG_LISTEN_MAX || *fd < 0 ||
+        ipc_read_listen(fields, &told->listen_number[n], &told->listen[n]) != RULE_OK)
         return RULE_IPC;
-    struct hop *hop = &told->listen[told->listen_count];
-    enum rule rule = ipc_read_listen(fields, hop);
-    hop->address_len = sizeof hop->address;
-    if (rule != RULE_OK || getsockname(*fd, (struct sockaddr *)&hop->address, &hop->address_len) != 0)
-        return RULE_IPC;
+    told->listen_flow[n] = transports_flow_of(told->listen_number[n]);
     told->fd[told->listen_count++] = *fd;
     *fd = -1;
     return RULE_OK;
@@ -36,8 +36,7 @@ static enum rule take_route(struct net_told *told, struct cursor *fields)
     return ipc_read_route(fields, &told->route[told->route_count++]);
 }
 
-/* One message. `*fd` becomes -1 when it is taken; `*done` at the end of the setup. */
-static enum rule take(struct net_told *told, struct span datagram, int *fd, bool *done)
+enum rule net_told_take(struct net_told *told, struct span datagram, int *fd, bool *done)
 {
     struct ipc_header header;
     struct cursor fields;
@@ -66,8 +65,7 @@ enum rule net_told_read(struct net_told *told, const struct log *log)
     uint8_t *buffer = malloc(IPC_MESSAGE_MAX);
     enum rule rule = RULE_OK;
     bool done = false;
-    *told = (struct net_told){.route = calloc(CONFIG_ROUTES_MAX, sizeof *told->route)};
-    if (!buffer || !told->route)
+    if (!buffer)
         rule = RULE_NO_MEMORY;
     while (rule == RULE_OK && !done) {
         struct span datagram;
@@ -77,7 +75,7 @@ enum rule net_told_read(struct net_told *told, const struct log *log)
             rule = RULE_IPC;
             break;
         }
-        rule = take(told, datagram, &fd, &done);
+        rule = net_told_take(told, datagram, &fd, &done);
         if (fd >= 0)
             close(fd);
     }
@@ -87,9 +85,31 @@ enum rule net_told_read(struct net_told *told, const struct log *log)
     return rule;
 }
 
+struct net_told *net_told_new(void)
+{
+    struct net_told *told = calloc(1, sizeof *told);
+    if (told && (told->route = calloc(CONFIG_ROUTES_MAX, sizeof *told->route)))
+        return told;
+    free(told);
+    return NULL;
+}
+
+void net_told_settle(struct net_told *told)
+{
+    for (size_t i = 0; i < told->listen_count; i++) {
+        if (told->fd[i] >= 0)
+            close(told->fd[i]);
+        told->fd[i] = -1;
+    }
+}
+
 void net_told_free(struct net_told *told)
 {
+    if (!told)
+        return;
+    net_told_settle(told);
     for (size_t i = 0; i < told->kept_count; i++)
         free(told->kept[i]);
     free(told->route);
+    free(told);
 }

@@ -1,4 +1,4 @@
-/* What net is told by the parent before it begins. */
+/* What net is told by the parent before it begins, and again when the configuration is another one. */
 #ifndef SIPSEAL_DAEMON_NET_SETUP_H
 #define SIPSEAL_DAEMON_NET_SETUP_H
 
@@ -8,18 +8,30 @@
 /* Owns what it was told: spans point into datagrams that it keeps. */
 struct net_told {
     struct hop listen[CONFIG_LISTEN_MAX]; /* with the ports that the system gave */
-    int fd[CONFIG_LISTEN_MAX];
+    uint32_t listen_number[CONFIG_LISTEN_MAX];
+    uint64_t listen_flow[CONFIG_LISTEN_MAX]; /* as the transports name them */
+    int fd[CONFIG_LISTEN_MAX]; /* -1: taken */
     size_t listen_count;
     struct route *route; /* CONFIG_ROUTES_MAX */
     size_t route_count;
     struct policy policy;
     struct ipc_net_setup setup;
-    void *kept[CONFIG_ROUTES_MAX + 2];
+    void *kept[CONFIG_LISTEN_MAX + CONFIG_ROUTES_MAX + 2];
     size_t kept_count;
 };
 
+/* Null when there is no memory. */
+struct net_told *net_told_new(void);
+/* Closes the descriptors that were not taken. Null may be freed. */
+void net_told_free(struct net_told *told);
+/* Closes the descriptors that were not taken: those of sockets that were there before. */
+void net_told_settle(struct net_told *told);
+
+/* Takes one message. `*fd` becomes -1 when it is taken; `*done` at the end of the setup, IPC_SETUP_NET. RULE_IPC when
+ * it is none that may come, RULE_NO_MEMORY. */
+enum rule net_told_take(struct net_told *told, struct span datagram, int *fd, bool *done);
+
 /* Reads the parent's messages from IPC_CONTROL_FD up to IPC_SETUP_NET. Anything but RULE_OK has been logged. */
 enum rule net_told_read(struct net_told *told, const struct log *log);
-void net_told_free(struct net_told *told);
 
 #endif

@@ -6,21 +6,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/listener.h"
+#include "daemon/fence.h"
+#include "daemon/generation.h"
 #include "daemon/options.h"
 #include "daemon/supervisor.h"
-#include "sipseal/cms.h"
 
 enum { EXIT_USAGE = 2 };
 
 struct parent {
     struct options options;
     struct log log;
-    struct config *config;
-    struct keys *keys;
+    struct generation *now; /* the supervisor's once that runs */
     struct account account;
-    struct listener listener[CONFIG_LISTEN_MAX];
-    bool listening;
     struct supervisor supervisor;
 };
 
@@ -40,65 +37,32 @@ static bool may_run_as_this_user(const struct config *config, const char *path)
 static bool read_config(struct parent *p)
 {
     char *errors = malloc(CONFIG_ERRORS_MAX);
-    if (!errors)
+    p->now = generation_new();
+    if (!errors || !p->now) {
+        free(errors);
         return false;
-    enum rule rule = config_read(p->options.config, &p->config, errors, CONFIG_ERRORS_MAX);
+    }
+    enum rule rule = config_read(p->options.config, &p->now->config, errors, CONFIG_ERRORS_MAX);
     if (rule != RULE_OK)
         fputs(errors, stderr);
     free(errors);
-    return rule == RULE_OK && may_run_as_this_user(p->config, p->options.config);
+    return rule == RULE_OK && may_run_as_this_user(p->now->config, p->options.config);
 }
 
 /* sipseald -t */
 static int test_config(const struct parent *p)
 {
-    for (size_t i = 0; i < p->config->warning_count; i++)
-        fprintf(stderr, "%s (a warning)\n", p->config->warning[i]);
+    for (size_t i = 0; i < p->now->config->warning_count; i++)
+        fprintf(stderr, "%s (a warning)\n", p->now->config->warning[i]);
     puts("configuration is valid");
     return EXIT_SUCCESS;
-}
-
-static void log_warnings(const struct parent *p)
-{
-    for (size_t i = 0; i < p->config->warning_count; i++)
-        LOG(&p->log, LOG_LEVEL_WARNING, "configuration", log_word("warning", p->config->warning[i]));
-}
-
-/* What was switched on weakens what sealing promises: whoever reads the log later must see it. */
-static void log_legacy(const struct parent *p)
-{
-    if (p->config->legacy)
-        LOG(&p->log, LOG_LEVEL_WARNING, "legacy", log_word("algorithms", cms_legacy_text(p->config->legacy)),
-            log_word("reason", "keys.legacy has switched them on; remove what no peer needs any more"));
-}
-
-/* --- keys --- */
-
-static void log_key_fault(void *context, enum keys_setting setting, size_t index, bool warning, const char *text)
-{
-    static const char *const names[] = {"keys.certificate", "keys.private_key", "keys.trust", "archive.readers"};
-    const struct log *log = context;
-    LOG(log, warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "keys", log_word("key", names[setting]),
-        log_number("entry", (int64_t)index), log_word("problem", text));
-}
-
-static bool load_keys(struct parent *p)
-{
-    const struct keys_listener listener = {log_key_fault, &p->log};
-    p->keys = calloc(1, sizeof *p->keys);
-    if (!p->keys || !keys_load(p->keys, p->config, &listener))
-        return false;
-    if (p->keys->secret.at && !p->keys->secret.locked)
-        LOG(&p->log, LOG_LEVEL_WARNING, "not-locked",
-            log_word("advice", "the private key may be swapped to disk; allow this process to lock memory"));
-    return true;
 }
 
 /* --- users --- */
 
 static bool find_account(struct parent *p)
 {
-    struct span user = p->config->user;
+    struct span user = p->now->config->user;
     if (geteuid() != 0) {
         LOG(&p->log, LOG_LEVEL_WARNING, "unprivileged",
             log_word("missing", user.len ? "server.user is passed over: only root can run processes as another user"
@@ -131,8 +95,18 @@ static bool has_program(const struct parent *p, enum child_kind kind)
 
 static bool has_programs(const struct parent *p)
 {
-    return has_program(p, CHILD_STORE) && (p->config->vaults == 0 || has_program(p, CHILD_VAULT)) &&
+    return has_program(p, CHILD_STORE) && (p->now->config->vaults == 0 || has_program(p, CHILD_VAULT)) &&
            has_program(p, CHILD_NET);
+}
+
+/* --- the fence --- */
+
+/* Before the first child: what they all inherit holds for those that come later too. */
+static bool enter_fence(const struct parent *p)
+{
+    const char *database[] = {p->now->config->store_path, p->now->config->archive_path};
+    const struct fence_paths paths = {.database = database, .database_count = 2, .libexec = p->options.libexec};
+    return fence_enter(FENCE_PARENT, &paths, &p->log) == RULE_OK;
 }
 
 /* --- running --- */
@@ -143,8 +117,12 @@ static int supervise(struct parent *p)
     *s = (struct supervisor){
         .log = &p->log,
         .terms = {&p->log, p->options.libexec, &p->account},
-        .setup = {.log = &p->log, .config = p->config, .keys = p->keys, .listener = p->listener},
+        .now = p->now,
+        .setup = {.log = &p->log, .config = p->now->config, .keys = &p->now->keys, .listener = p->now->listener,
+                  .level = p->log.level},
+        .reload = {.path = p->options.config, .log = &p->log, .verbose = p->options.verbose},
     };
+    p->now = NULL;
     int status = EXIT_FAILURE;
     if (supervisor_open(s))
         status = supervisor_run(s);
@@ -156,29 +134,16 @@ static int supervise(struct parent *p)
 
 static int run(struct parent *p)
 {
-    p->log.level = p->options.verbose ? LOG_LEVEL_DEBUG : (enum log_level)p->config->log_level;
+    p->log.level = p->options.verbose ? LOG_LEVEL_DEBUG : (enum log_level)p->now->config->log_level;
     LOG(&p->log, LOG_LEVEL_INFO, "starting", log_word("version", SIPSEAL_VERSION),
-        log_text("configuration", p->config->path));
-    log_warnings(p);
-    log_legacy(p);
-    if (!has_programs(p) || !load_keys(p) || !find_account(p))
-        return EXIT_FAILURE;
-    p->listening = true;
-    if (!listeners_open(p->listener, p->config, &p->log))
+        log_text("configuration", p->now->config->path));
+    generation_log_warnings(p->now, &p->log);
+    if (!has_programs(p) || !generation_load_keys(p->now, &p->log) || !find_account(p) ||
+        !listeners_open(p->now->listener, p->now->config, NULL, NULL, &p->log) || !enter_fence(p))
         return EXIT_FAILURE;
     int status = supervise(p);
     LOG(&p->log, LOG_LEVEL_INFO, "stopped", log_number("status", status));
     return status;
-}
-
-static void clear(struct parent *p)
-{
-    if (p->listening)
-        listeners_close(p->listener, p->config->listen_count);
-    if (p->keys)
-        keys_close(p->keys);
-    free(p->keys);
-    config_free(p->config);
 }
 
 int main(int argc, char **argv)
@@ -197,6 +162,6 @@ int main(int argc, char **argv)
         p.log.level = LOG_LEVEL_ERROR; /* its output is for people: the faults, or that there are none */
     if (process_protect(&p.log) && read_config(&p))
         status = p.options.test ? test_config(&p) : run(&p);
-    clear(&p);
+    generation_free(p.now);
     return status;
 }

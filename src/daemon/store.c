@@ -55,7 +55,9 @@ static enum rule open_databases(struct store *s, const struct ipc_store_setup *s
     if (rule == RULE_OK && archive_path)
         rule = archive_db_open(archive_path, false, &s->archive);
     if (rule == RULE_OK)
-        rule = fence_enter(FENCE_STORE, (const char *const[]){store_path, archive_path}, 2, &s->log);
+        rule = fence_enter(FENCE_STORE, &(struct fence_paths){.database = (const char *const[]){store_path, archive_path},
+                                                      .database_count = 2},
+                           &s->log);
     free(store_path);
     free(archive_path);
     if (rule == RULE_OK && !store_batch_open(&s->batch, s->archive, s->replay))

@@ -10,23 +10,23 @@
 #include <time.h>
 #include <unistd.h>
 
-static int64_t now_ms(void)
+int64_t supervisor_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static struct child *net_of(struct supervisor *s)
+struct child *supervisor_net(struct supervisor *s)
 {
-    return &s->child[s->child_count - 1];
+    return &s->child[SUPERVISOR_CHILDREN - 1];
 }
 
 /* --- the end of everything --- */
 
 static void tell_to_stop(struct supervisor *s, struct child *c, int64_t limit)
 {
-    c->deadline = now_ms() + limit;
+    c->deadline = supervisor_now_ms() + limit;
     if (c->pid == 0)
         return;
     c->state = CHILD_ENDING;
@@ -36,7 +36,7 @@ static void tell_to_stop(struct supervisor *s, struct child *c, int64_t limit)
 static void stop_rest(struct supervisor *s)
 {
     s->state = SUPERVISOR_STOPS_REST;
-    for (size_t i = 0; i + 1 < s->child_count; i++)
+    for (size_t i = 0; i + 1 < SUPERVISOR_CHILDREN; i++)
         tell_to_stop(s, &s->child[i], REST_STOP_LIMIT_MS);
 }
 
@@ -45,19 +45,20 @@ static void stop_all(struct supervisor *s, int exit_status)
 {
     if (s->state != SUPERVISOR_RUNS)
         return;
+    reload_give_up(s, "the server is to end");
     s->state = SUPERVISOR_STOPS_NET;
-    s->stopping_since = now_ms();
+    s->stopping_since = supervisor_now_ms();
     s->exit_status = exit_status;
-    tell_to_stop(s, net_of(s), NET_STOP_LIMIT_MS);
+    tell_to_stop(s, supervisor_net(s), s->now->config->limits.drain_seconds * INT64_C(1000) + NET_STOP_LIMIT_MS);
 }
 
 static void go_on_stopping(struct supervisor *s)
 {
-    if (s->state == SUPERVISOR_STOPS_NET && net_of(s)->pid == 0)
+    if (s->state == SUPERVISOR_STOPS_NET && supervisor_net(s)->pid == 0)
         stop_rest(s);
     if (s->state != SUPERVISOR_STOPS_REST)
         return;
-    for (size_t i = 0; i < s->child_count; i++)
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
         if (s->child[i].pid)
             return;
     s->state = SUPERVISOR_DONE;
@@ -74,60 +75,63 @@ static void give_up(struct supervisor *s, const struct child *c, const char *rea
 
 static void connect_to_net(struct supervisor *s, struct child *peer)
 {
-    struct child *net = net_of(s);
-    if (net->pid && net->state != CHILD_ENDING && peer->state == CHILD_READY)
+    struct child *net = supervisor_net(s);
+    if (net->pid && net->state != CHILD_ENDING && peer->state == CHILD_READY && peer->role != CHILD_RETIRING)
         setup_channel(&s->setup, net, peer);
 }
 
-static bool set_up(struct supervisor *s, struct child *c)
+static bool set_up(struct supervisor *s, struct child *c, struct setup *setup)
 {
     switch (c->kind) {
     case CHILD_STORE:
-        return setup_store(&s->setup, c);
+        return setup_store(setup, c);
     case CHILD_VAULT:
-        return setup_vault(&s->setup, c);
+        return setup_vault(setup, c);
     default:
         break;
     }
-    if (!setup_net(&s->setup, c))
+    if (!setup_net(setup, c))
         return false;
-    for (size_t i = 0; i + 1 < s->child_count; i++)
+    for (size_t i = 0; i + 1 < SUPERVISOR_CHILDREN; i++)
         connect_to_net(s, &s->child[i]);
     return true;
 }
 
 static void note_death(struct supervisor *s, struct child *c)
 {
-    int64_t delay = restart_note_death(&c->restart, now_ms());
+    int64_t delay = restart_note_death(&c->restart, supervisor_now_ms());
     child_close(c);
     c->pid = 0;
-    c->state = CHILD_DOWN;
+    c->state = c->role == CHILD_CURRENT ? CHILD_DOWN : CHILD_ABSENT;
     if (s->state != SUPERVISOR_RUNS)
+        return;
+    reload_note_death(s, c);
+    if (c->state == CHILD_ABSENT)
         return;
     if (delay < 0) {
         give_up(s, c, "it died again and again before it was ready", "look at what it logged before");
         return;
     }
-    c->deadline = now_ms() + delay;
+    c->deadline = supervisor_now_ms() + delay;
     if (delay > 0)
         LOG(s->log, LOG_LEVEL_WARNING, "waiting", log_word("child", c->name), log_number("milliseconds", delay));
 }
 
-static void start(struct supervisor *s, struct child *c)
+static void start(struct supervisor *s, struct child *c, struct setup *setup)
 {
-    if (!child_start(c, &s->terms)) {
+    if (!child_start(c, &s->terms, setup->level)) {
         note_death(s, c);
         return;
     }
     c->state = CHILD_STARTING;
-    c->deadline = now_ms() + READY_LIMIT_MS;
-    set_up(s, c); /* what cannot be told is killed, and its death is noted when it comes */
+    c->deadline = supervisor_now_ms() + READY_LIMIT_MS;
+    set_up(s, c, setup); /* what cannot be told is killed, and its death is noted when it comes */
 }
 
 static bool others_were_ready(const struct supervisor *s)
 {
-    for (size_t i = 0; i + 1 < s->child_count; i++)
-        if (s->child[i].state != CHILD_READY)
+    for (size_t i = 0; i + 1 < SUPERVISOR_CHILDREN; i++)
+        if (s->child[i].state != CHILD_READY && s->child[i].state != CHILD_ABSENT)
             return false;
     return true;
 }
@@ -157,14 +161,15 @@ static void note_ready(struct supervisor *s, struct child *c)
 {
     c->state = CHILD_READY;
     c->was_ready = true;
-    restart_note_ready(&c->restart, now_ms());
+    restart_note_ready(&c->restart, supervisor_now_ms());
     LOG(s->log, LOG_LEVEL_DEBUG, "child-ready", log_word("child", c->name));
     if (c->kind != CHILD_NET) {
-        connect_to_net(s, c);
+        connect_to_net(s, c); /* which asks it once it is told to */
     } else if (!s->was_ready) {
         s->was_ready = true;
         log_ready(s);
     }
+    reload_go_on(s);
 }
 
 static const char *advice_for(const struct child *c, enum rule rule)
@@ -180,16 +185,18 @@ static const char *advice_for(const struct child *c, enum rule rule)
 static void note_failure(struct supervisor *s, struct child *c, enum rule rule)
 {
     LOG(s->log, LOG_LEVEL_ERROR, "setup-failed", log_word("child", c->name), log_rule(rule));
-    if (!c->was_ready && !s->was_ready)
+    if (c->role == CHILD_COMING)
+        reload_give_up(s, rule_sentence(rule));
+    else if (!c->was_ready && !s->was_ready)
         give_up(s, c, rule_sentence(rule), advice_for(c, rule));
 }
 
-static void kill_for(struct supervisor *s, struct child *c, const char *reason)
+void supervisor_kill(struct supervisor *s, struct child *c, const char *reason)
 {
     LOG(s->log, LOG_LEVEL_ERROR, "killed", log_word("child", c->name), log_word("reason", reason));
     if (c->pid)
         kill(c->pid, SIGKILL);
-    c->deadline = now_ms() + EXIT_LIMIT_MS;
+    c->deadline = supervisor_now_ms() + EXIT_LIMIT_MS;
     c->state = CHILD_ENDING;
 }
 
@@ -206,8 +213,12 @@ static bool take_message(struct supervisor *s, struct child *c, struct span data
     }
     if (header.kind == IPC_READY && c->state == CHILD_ENDING)
         return true; /* it was told to stop before it knew */
+    if (header.kind == IPC_READY && c->kind == CHILD_NET && c->state == CHILD_READY)
+        return ipc_read_bare(&fields) == RULE_OK && reload_note_answer(s, RULE_OK);
     if (header.kind != IPC_FAILED || ipc_read_failed(&fields, &rule) != RULE_OK)
         return false;
+    if (c->kind == CHILD_NET && c->state == CHILD_READY)
+        return reload_note_answer(s, rule);
     note_failure(s, c, rule);
     return true;
 }
@@ -218,12 +229,12 @@ static void hear(struct supervisor *s, struct child *c)
     switch (channel_receive(c->control, s->room, IPC_MESSAGE_MAX, &datagram, NULL, 0, NULL)) {
     case CHANNEL_DONE:
         if (!take_message(s, c, datagram))
-            kill_for(s, c, "it said what it must not");
+            supervisor_kill(s, c, "it said what it must not");
         break;
     case CHANNEL_CLOSED: /* it ends, or will be ended */
         child_close(c);
         if (c->state != CHILD_ENDING)
-            c->deadline = now_ms() + EXIT_LIMIT_MS;
+            c->deadline = supervisor_now_ms() + EXIT_LIMIT_MS;
         c->state = CHILD_ENDING;
         break;
     case CHANNEL_AGAIN:
@@ -235,7 +246,8 @@ static void hear(struct supervisor *s, struct child *c)
 
 static void log_death(struct supervisor *s, const struct child *c, pid_t pid, int status)
 {
-    bool expected = s->state != SUPERVISOR_RUNS && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    bool told = s->state != SUPERVISOR_RUNS || c->role == CHILD_RETIRING;
+    bool expected = told && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     LOG(s->log, expected ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "ended", log_word("child", c->name),
         log_number("pid", pid), log_word("how", WIFSIGNALED(status) ? "signal" : "exit"),
         log_number("code", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
@@ -253,7 +265,7 @@ static void reap(struct supervisor *s)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-        for (size_t i = 0; i < s->child_count; i++) {
+        for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
             struct child *c = &s->child[i];
             if (c->pid != pid)
                 continue;
@@ -268,16 +280,16 @@ static void reap(struct supervisor *s)
 /* A second request to stop ends the waiting; not when it is the same one, sent to a process and to its group. */
 static void hasten(struct supervisor *s)
 {
-    if (now_ms() - s->stopping_since < HASTE_AFTER_MS)
+    if (supervisor_now_ms() - s->stopping_since < HASTE_AFTER_MS)
         return;
-    for (size_t i = 0; i < s->child_count; i++)
-        s->child[i].deadline = now_ms();
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
+        s->child[i].deadline = supervisor_now_ms();
 }
 
 /* Each process writes what it has counted to its log. */
 static void ask_counters(struct supervisor *s)
 {
-    for (size_t i = 0; i < s->child_count; i++)
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
         if (s->child[i].pid && s->child[i].state == CHILD_READY)
             setup_ask_counters(&s->setup, &s->child[i]);
 }
@@ -292,8 +304,7 @@ static void take_signal(struct supervisor *s, uint32_t signal)
         ask_counters(s);
         break;
     case SIGHUP:
-        LOG(s->log, LOG_LEVEL_WARNING, "not-reloaded",
-            log_word("advice", "the configuration is read at the start; restart sipseald to have it read again"));
+        s->reload.wanted = true;
         break;
     default:
         LOG(s->log, LOG_LEVEL_INFO, "stopping", log_number("signal", signal));
@@ -316,49 +327,50 @@ static void take_signals(struct supervisor *s)
 static void look_at(struct supervisor *s, struct child *c, int64_t now)
 {
     if (s->state == SUPERVISOR_RUNS && may_start(s, c) && now >= c->deadline) {
-        start(s, c);
+        start(s, c, &s->setup);
         return;
     }
     bool waits = c->pid && (c->state == CHILD_STARTING || c->state == CHILD_ENDING);
     if (waits && now >= c->deadline)
-        kill_for(s, c, c->state == CHILD_STARTING ? "it was not ready in time" : "it did not end in time");
+        supervisor_kill(s, c, c->state == CHILD_STARTING ? "it was not ready in time" : "it did not end in time");
 }
 
 /* Milliseconds until something is due; -1: nothing is. */
 static int patience(struct supervisor *s)
 {
-    int64_t now = now_ms(), least = INT32_MAX;
-    for (size_t i = 0; i < s->child_count; i++) {
+    int64_t now = supervisor_now_ms(), least = reload_deadline(s) - now;
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
         const struct child *c = &s->child[i];
         bool due = c->pid ? c->state != CHILD_READY : s->state == SUPERVISOR_RUNS && may_start(s, c);
         if (due && c->deadline - now < least)
             least = c->deadline - now;
     }
-    return least == INT32_MAX ? -1 : least < 0 ? 0 : (int)least;
+    return least >= INT32_MAX ? -1 : least < 0 ? 0 : (int)least;
 }
 
 static void wait_and_handle(struct supervisor *s)
 {
-    struct pollfd wait[SUPERVISOR_CHILDREN_MAX + 1];
-    for (size_t i = 0; i < s->child_count; i++)
+    struct pollfd wait[SUPERVISOR_CHILDREN + 1];
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
         wait[i] = (struct pollfd){.fd = s->child[i].control, .events = POLLIN};
-    wait[s->child_count] = (struct pollfd){.fd = s->signals, .events = POLLIN};
-    if (poll(wait, s->child_count + 1, patience(s)) < 0)
+    wait[SUPERVISOR_CHILDREN] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+    if (poll(wait, SUPERVISOR_CHILDREN + 1, patience(s)) < 0)
         return;
-    for (size_t i = 0; i < s->child_count; i++)
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
         if (wait[i].revents && s->child[i].control == wait[i].fd)
             hear(s, &s->child[i]);
-    if (wait[s->child_count].revents)
+    if (wait[SUPERVISOR_CHILDREN].revents)
         take_signals(s);
 }
 
 int supervisor_run(struct supervisor *s)
 {
     while (s->state != SUPERVISOR_DONE) {
-        int64_t now = now_ms();
-        for (size_t i = 0; i < s->child_count; i++)
+        int64_t now = supervisor_now_ms();
+        for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
             look_at(s, &s->child[i], now);
         wait_and_handle(s);
+        reload_look(s);
         go_on_stopping(s);
     }
     return s->exit_status;
@@ -366,14 +378,49 @@ int supervisor_run(struct supervisor *s)
 
 /* --- the beginning --- */
 
-static void add_child(struct supervisor *s, enum child_kind kind, uint32_t number)
+static void add_child(struct child *c, enum child_kind kind, uint32_t number)
 {
-    struct child *c = &s->child[s->child_count++];
-    *c = (struct child){.kind = kind, .number = number, .control = -1};
+    *c = (struct child){.kind = kind, .number = number, .control = -1, .state = CHILD_DOWN};
     if (kind == CHILD_VAULT)
         snprintf(c->name, sizeof c->name, "vault-%u", number + 1);
     else
         snprintf(c->name, sizeof c->name, "%s", kind == CHILD_STORE ? "store" : "net");
+}
+
+static void add_children(struct supervisor *s)
+{
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
+        s->child[i] = (struct child){.state = CHILD_ABSENT, .control = -1};
+    add_child(&s->child[0], CHILD_STORE, 0);
+    for (unsigned i = 0; i < s->now->config->vaults; i++) {
+        add_child(&s->child[SUPERVISOR_VAULTS + i], CHILD_VAULT, i);
+        s->setup.vaults |= UINT64_C(1) << i;
+    }
+    add_child(supervisor_net(s), CHILD_NET, 0);
+}
+
+bool supervisor_add_vault(struct supervisor *s, struct setup *setup)
+{
+    for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++) {
+        struct child *c = &s->child[SUPERVISOR_VAULTS + i];
+        if (c->state != CHILD_ABSENT)
+            continue;
+        add_child(c, CHILD_VAULT, i);
+        c->role = CHILD_COMING;
+        setup->vaults |= UINT64_C(1) << i;
+        start(s, c, setup);
+        return c->state == CHILD_STARTING;
+    }
+    return false;
+}
+
+void supervisor_retire(struct supervisor *s, struct child *vault, int64_t limit)
+{
+    vault->role = CHILD_RETIRING;
+    if (vault->pid)
+        tell_to_stop(s, vault, limit);
+    else
+        vault->state = CHILD_ABSENT;
 }
 
 static bool catch_signals(struct supervisor *s)
@@ -395,10 +442,7 @@ bool supervisor_open(struct supervisor *s)
 {
     s->signals = -1;
     s->room = malloc(IPC_MESSAGE_MAX);
-    add_child(s, CHILD_STORE, 0);
-    for (unsigned i = 0; i < s->setup.config->vaults; i++)
-        add_child(s, CHILD_VAULT, i);
-    add_child(s, CHILD_NET, 0);
+    add_children(s);
     return s->room && setup_open(&s->setup) && catch_signals(s);
 }
 
@@ -406,6 +450,8 @@ void supervisor_close(struct supervisor *s)
 {
     if (s->signals >= 0)
         close(s->signals);
+    reload_close(&s->reload);
+    generation_free(s->now);
     setup_close(&s->setup);
     free(s->room);
 }

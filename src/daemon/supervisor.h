@@ -4,11 +4,13 @@
 #define SIPSEAL_DAEMON_SUPERVISOR_H
 
 #include "daemon/child_setup.h"
+#include "daemon/reload.h"
 
 enum {
-    SUPERVISOR_CHILDREN_MAX = CONFIG_VAULTS_MAX + 2,
+    SUPERVISOR_CHILDREN = IPC_VAULTS_MAX + 2,
+    SUPERVISOR_VAULTS = 1, /* where the vaults begin among the children */
     READY_LIMIT_MS = 60000,    /* from start to IPC_READY */
-    NET_STOP_LIMIT_MS = 8000,  /* from IPC_STOP to the end of net */
+    NET_STOP_LIMIT_MS = 3000,  /* from IPC_STOP to the end of net, beyond limits.drain_seconds */
     REST_STOP_LIMIT_MS = 5000, /* and of the others */
     HASTE_AFTER_MS = 1000,     /* a second signal so long after the first ends the waiting */
     EXIT_LIMIT_MS = 2000,      /* from the end of a control channel to the end of its process */
@@ -19,8 +21,9 @@ struct supervisor {
     struct child_terms terms;
     struct setup setup;
     int signals;                                 /* a signalfd */
-    struct child child[SUPERVISOR_CHILDREN_MAX]; /* the store, the vaults, net last */
-    size_t child_count;
+    struct child child[SUPERVISOR_CHILDREN];     /* the store, the vaults by their numbers, net last */
+    struct generation *now;                      /* what children are set up from */
+    struct reload reload;
     bool was_ready; /* all of them, once: later net does not wait for the others */
     enum { SUPERVISOR_RUNS, SUPERVISOR_STOPS_NET, SUPERVISOR_STOPS_REST, SUPERVISOR_DONE } state;
     int64_t stopping_since;
@@ -28,12 +31,23 @@ struct supervisor {
     uint8_t *room; /* IPC_MESSAGE_MAX bytes for what children say */
 };
 
-/* Blocks the signals that it waits for; to be called before there is any child. False when the system refuses. */
+/* Takes over `s->now`. Blocks the signals that it waits for; to be called before there is any child. False when the
+ * system refuses. */
 bool supervisor_open(struct supervisor *s);
 
 /* Runs until SIGTERM or SIGINT, or until a child is given up; gives the exit status. */
 int supervisor_run(struct supervisor *s);
 
 void supervisor_close(struct supervisor *s);
+
+/* --- for reload.c --- */
+
+int64_t supervisor_now_ms(void);
+struct child *supervisor_net(struct supervisor *s);
+/* A new vault under a number that is free, started from `setup`. False when it cannot be. */
+bool supervisor_add_vault(struct supervisor *s, struct setup *setup);
+/* Tells a vault to end when it has answered what it has, within `limit` milliseconds. */
+void supervisor_retire(struct supervisor *s, struct child *vault, int64_t limit);
+void supervisor_kill(struct supervisor *s, struct child *c, const char *reason);
 
 #endif

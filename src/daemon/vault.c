@@ -87,7 +87,7 @@ static enum course set_up(struct vault *v, const struct ipc_header *header, stru
     if (rule == RULE_IPC)
         return bad_message(v, "control");
     if (rule == RULE_OK && v->ready)
-        rule = fence_enter(FENCE_VAULT, NULL, 0, &v->log);
+        rule = fence_enter(FENCE_VAULT, &(struct fence_paths){0}, &v->log);
     if (rule != RULE_OK) {
         LOG(&v->log, LOG_LEVEL_ERROR, "setup-failed", log_rule(rule));
         channel_tell_parent(rule);
@@ -123,7 +123,10 @@ static enum course take_control(struct vault *v, struct span datagram, int *fd)
     case IPC_CHANNEL_VAULT:
         return take_channel(v, &fields, fd);
     case IPC_STOP:
-        return ipc_read_bare(&fields) == RULE_OK ? END : bad_message(v, "control");
+        if (ipc_read_bare(&fields) != RULE_OK)
+            return bad_message(v, "control");
+        v->ending = true; /* what net has asked is still answered */
+        return GO_ON;
     case IPC_COUNTERS: {
         const struct log asked = counters_asked(&v->log);
         if (ipc_read_bare(&fields) != RULE_OK)
@@ -167,7 +170,7 @@ static enum course wait_and_handle(struct vault *v)
     else if (wait[1].revents)
         course = handle_net(v);
     vault_watch_epoch(v, monotonic_ms());
-    return course;
+    return course == GO_ON && v->ending && v->net < 0 ? END : course;
 }
 
 int main(int argc, char **argv)

@@ -40,6 +40,7 @@ struct vault {
     struct middle middle;          /* its names are owned */
     bool ready;                    /* setup is over */
     int net;                       /* the channel to net; -1: none */
+    bool ending;                   /* it ends as soon as net has closed the channel */
     int64_t epoch_ends;            /* monotonic milliseconds; 0: no epoch is under way */
     uint8_t *datagram, *reply;     /* VAULT_BATCH times IPC_MESSAGE_MAX bytes each */
     struct ipc_examined answer;    /* of the job at hand */

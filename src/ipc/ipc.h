@@ -22,6 +22,7 @@ enum {
     IPC_CONTROL_FD = 3, /* a child's channel to the parent */
     IPC_RECORD_MAX = 224 * 1024, /* bytes of an archive record: it travels with a verdict */
     IPC_BLOB_MAX = CONFIG_CRL_MAX,
+    IPC_VAULTS_MAX = 2 * CONFIG_VAULTS_MAX, /* numbers of vaults: in a reload, old and new ones run side by side */
 };
 
 enum ipc_kind {
@@ -35,7 +36,8 @@ enum ipc_kind {
     IPC_SETUP_LISTEN,     /* net: one listening socket, with its descriptor */
     IPC_SETUP_ROUTE,      /* net: one route */
     IPC_SETUP_POLICY,     /* net: the policy */
-    IPC_SETUP_NET,        /* net: names, limits, numbers of vaults; ends its setup */
+    IPC_SETUP_NET,        /* net: names, limits, numbers of vaults; ends its setup. Later, when the configuration is
+                             another one, net is told all of this again, and answers again */
     IPC_CHANNEL_VAULT,    /* net: the descriptor of a channel to vault number n, new or in place of a broken one.
                              vault: the descriptor of its channel to net */
     IPC_CHANNEL_STORE,    /* net: the descriptor of a channel to the store. store: of its channel to net */
@@ -154,8 +156,9 @@ struct ipc_store_setup {
 void ipc_write_store_setup(struct writer *w, const struct ipc_store_setup *setup);
 enum rule ipc_read_store_setup(struct cursor *fields, struct ipc_store_setup *setup);
 
-void ipc_write_listen(struct writer *w, const struct hop *hop);
-enum rule ipc_read_listen(struct cursor *fields, struct hop *hop);
+/* `number` names the socket for as long as the parent runs: net keeps the one that it has of that number. */
+void ipc_write_listen(struct writer *w, uint32_t number, const struct hop *hop);
+enum rule ipc_read_listen(struct cursor *fields, uint32_t *number, struct hop *hop);
 
 void ipc_write_route(struct writer *w, const struct route *route);
 enum rule ipc_read_route(struct cursor *fields, struct route *route);
@@ -167,7 +170,8 @@ struct ipc_net_setup {
     struct span name[MIDDLE_NAMES_MAX];
     size_t name_count;
     struct limits limits;
-    uint32_t vaults;   /* how many channels will come; 0: no keys are configured */
+    uint64_t vaults;    /* bit n: vault number n is one to ask. 0: no keys are configured */
+    uint32_t log_level; /* an enum log_level (daemon/log.h) */
     bool archive;      /* an archive is configured */
     int64_t window;
 };

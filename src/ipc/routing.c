@@ -21,17 +21,18 @@ static bool read_hop(struct cursor *c, struct hop *hop)
     return field_address(c, &hop->address, &hop->address_len);
 }
 
-void ipc_write_listen(struct writer *w, const struct hop *hop)
+void ipc_write_listen(struct writer *w, uint32_t number, const struct hop *hop)
 {
     ipc_begin(w, IPC_SETUP_LISTEN, 0);
+    writer_u32(w, number);
     write_hop(w, hop);
     ipc_end(w);
 }
 
-enum rule ipc_read_listen(struct cursor *fields, struct hop *hop)
+enum rule ipc_read_listen(struct cursor *fields, uint32_t *number, struct hop *hop)
 {
     *hop = (struct hop){0};
-    return fields_end(read_hop(fields, hop), fields);
+    return fields_end(field_number(fields, 0, UINT32_MAX - 1, number) && read_hop(fields, hop), fields);
 }
 
 /* --- a route --- */

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include "sipseal/cms.h"
+enum { LOG_LEVEL_MAX = 3 }; /* the last of enum log_level (daemon/log.h) */
 
 /* --- certificates, revocation lists, keys --- */
 
@@ -97,7 +98,8 @@ void ipc_write_net_setup(struct writer *w, const struct ipc_net_setup *setup)
     ipc_begin(w, IPC_SETUP_NET, 0);
     field_write_names(w, setup->name, setup->name_count);
     write_limits(w, &setup->limits);
-    writer_u32(w, setup->vaults);
+    writer_u64(w, setup->vaults);
+    writer_u32(w, setup->log_level);
     field_write_bool(w, setup->archive);
     writer_i64(w, setup->window);
     ipc_end(w);
@@ -107,7 +109,8 @@ enum rule ipc_read_net_setup(struct cursor *fields, struct ipc_net_setup *setup)
 {
     *setup = (struct ipc_net_setup){0};
     bool read = field_names(fields, MIDDLE_NAMES_MAX, setup->name, &setup->name_count) &&
-                read_limits(fields, &setup->limits) && field_number(fields, 0, CONFIG_VAULTS_MAX, &setup->vaults) &&
+                read_limits(fields, &setup->limits) && cursor_u64(fields, &setup->vaults) &&
+                field_number(fields, 0, LOG_LEVEL_MAX, &setup->log_level) &&
                 field_bool(fields, &setup->archive) && field_seconds(fields, &setup->window);
     return fields_end(read, fields);
 }
@@ -123,7 +126,7 @@ void ipc_write_channel(struct writer *w, enum ipc_kind kind, uint32_t number)
 
 enum rule ipc_read_channel(struct cursor *fields, uint32_t *number)
 {
-    return fields_end(field_number(fields, 0, CONFIG_VAULTS_MAX - 1, number), fields);
+    return fields_end(field_number(fields, 0, IPC_VAULTS_MAX - 1, number), fields);
 }
 
 void ipc_write_failed(struct writer *w, enum rule rule)

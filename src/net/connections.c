@@ -81,7 +81,8 @@ static bool make_room(struct transports *t)
     return true;
 }
 
-struct connection *connection_new(struct transports *t, int fd, const struct hop *remote)
+struct connection *connection_new(struct transports *t, int fd, const struct hop *remote,
+                                  const struct listener *listener)
 {
     struct connection *c = make_room(t) ? calloc(1, sizeof *c) : NULL;
     if (!c) {
@@ -92,6 +93,7 @@ struct connection *connection_new(struct transports *t, int fd, const struct hop
     c->owner = t;
     c->flow = t->next_flow++;
     c->remote = *remote;
+    c->accepted_by = listener;
     c->fd = fd;
     c->used_at = net_now_ms();
     STAILQ_INIT(&c->output);
@@ -149,6 +151,18 @@ void connections_bury(struct transports *t)
     }
 }
 
+void connections_finish(struct transports *t, const struct listener *listener)
+{
+    struct connection *c = TAILQ_FIRST(&t->used), *next;
+    for (; c; c = next) {
+        next = TAILQ_NEXT(c, by_use);
+        if (c->accepted_by != listener)
+            continue;
+        c->accepted_by = NULL;
+        stream_finish(c);
+    }
+}
+
 /* --- time --- */
 
 static uint64_t allowed_silence_ms(const struct connection *c)
@@ -171,6 +185,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *context)
         if (silent_for_ms(c) > allowed_silence_ms(c))
             connection_end(c);
     }
+    listeners_sweep(t);
     t->owner.settled(t->owner.context);
     connections_bury(t);
 }

@@ -8,7 +8,6 @@
 #include "net/transports.h"
 
 enum {
-    NET_LISTEN_MAX = CONFIG_LISTEN_MAX,
     NET_READ_MAX = 64 * 1024,      /* bytes taken from a connection at once */
     NET_INPUT_FIRST = 4 * 1024,    /* of an input buffer, which grows up to the largest message */
     NET_ACCEPT_BATCH = 32,
@@ -17,11 +16,16 @@ enum {
 
 struct listener {
     struct transports *owner;
+    TAILQ_ENTRY(listener) link;
+    uint32_t number;
     struct hop hop;
-    int fd;
+    int fd; /* -1: a TCP listener that accepts no more */
+    uint64_t leave_at; /* it is configured no more, and closed at this time (milliseconds); 0: it stays */
     struct event *event;
     struct event *resume; /* TCP: when accepting goes on after the system ran out of descriptors */
 };
+
+TAILQ_HEAD(listener_list, listener);
 
 /* Bytes that wait to be written on a connection. */
 struct output {
@@ -38,6 +42,7 @@ struct connection {
     TAILQ_ENTRY(connection) by_use; /* the one silent for longest first; or among the dead */
     uint64_t flow;
     struct hop remote;
+    const struct listener *accepted_by; /* null: opened from here, or its listener is gone */
     int fd;
     struct event *readable, *writable;
     bool connecting, closing, dead;
@@ -58,8 +63,7 @@ struct transports {
     struct event_base *base;
     struct transports_settings settings;
     struct transports_owner owner;
-    struct listener listener[NET_LISTEN_MAX];
-    size_t listener_count;
+    struct listener_list listeners; /* also those that leave */
     bool stopped;
 
     struct udp_batch *udp;
@@ -79,11 +83,18 @@ struct transports {
 
 uint64_t net_now_ms(void);
 
+/* listeners.c */
+void listeners_sweep(struct transports *t);
+/* By the flow of a UDP socket; null when there is none. */
+const struct listener *listener_of_flow(const struct transports *t, uint64_t flow);
+void listener_close(struct listener *l);
+
 /* udp.c */
 struct udp_batch *udp_batch_new(void);
 void udp_batch_free(struct udp_batch *batch);
 bool udp_listen(struct listener *l);
-void udp_send(struct transports *t, size_t listener, const struct hop *hop, struct span bytes, uint64_t transaction);
+void udp_send(struct transports *t, const struct listener *listener, const struct hop *hop, struct span bytes,
+              uint64_t transaction);
 void udp_flush(struct transports *t);
 
 /* tcp.c */
@@ -95,12 +106,16 @@ bool connections_open(struct transports *t);
 void connections_close(struct transports *t);
 struct connection *connection_of_flow(const struct transports *t, uint64_t flow);
 struct connection *connection_of_hop(const struct transports *t, const struct hop *hop);
-/* A connection over a socket, which it takes over; null (and the socket closed) at the limit or without memory. */
-struct connection *connection_new(struct transports *t, int fd, const struct hop *remote);
+/* A connection over a socket, which it takes over; null (and the socket closed) at the limit or without memory.
+ * `listener` is null for one that was opened from here. */
+struct connection *connection_new(struct transports *t, int fd, const struct hop *remote,
+                                  const struct listener *listener);
 void connection_used(struct connection *c);
 /* Takes it out of the table, closes its socket and tells the owner; its memory goes when the turn ends. */
 void connection_end(struct connection *c);
 void connections_bury(struct transports *t);
+/* Those that a listener has accepted are closed once what waits is written. */
+void connections_finish(struct transports *t, const struct listener *listener);
 
 /* stream.c: bytes on one connection */
 bool stream_begin(struct connection *c, bool connecting);

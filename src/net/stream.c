@@ -44,7 +44,12 @@ static void keep_rest(struct connection *c, size_t taken)
 static struct proxy_source source_of(const struct connection *c)
 {
     return (struct proxy_source){
-        .transport = SIP_TCP, .address = c->remote.address, .address_len = c->remote.address_len, .flow = c->flow};
+        .transport = SIP_TCP,
+        .address = c->remote.address,
+        .address_len = c->remote.address_len,
+        .flow = c->flow,
+        .leaving = c->accepted_by && c->accepted_by->leave_at,
+    };
 }
 
 /* What stands at `at` in the input. False when nothing more can be taken now. */

@@ -8,7 +8,7 @@
 #include "net/internal.h"
 #include "proxy/address.h"
 
-enum { BACKLOG = 512, RESUME_MS = 100 };
+enum { RESUME_MS = 100 };
 
 /* --- accepting --- */
 
@@ -25,7 +25,7 @@ static void on_resume(evutil_socket_t fd, short what, void *context)
     struct listener *l = context;
     (void)fd;
     (void)what;
-    if (!l->owner->stopped)
+    if (!l->owner->stopped && !l->leave_at)
         event_add(l->event, NULL);
 }
 
@@ -46,7 +46,7 @@ static bool accept_one(struct listener *l)
     }
     address_unmap(&remote.address, &remote.address_len);
     set_options(fd);
-    struct connection *c = connection_new(l->owner, fd, &remote);
+    struct connection *c = connection_new(l->owner, fd, &remote, l);
     if (!c)
         return true;
     l->owner->counters.accepted++;
@@ -68,8 +68,6 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
 
 bool tcp_listen(struct listener *l)
 {
-    if (listen(l->fd, BACKLOG) != 0)
-        return false;
     l->event = event_new(l->owner->base, l->fd, EV_READ | EV_PERSIST, on_acceptable, l);
     l->resume = event_new(l->owner->base, -1, 0, on_resume, l);
     return l->event && l->resume && event_add(l->event, NULL) == 0;
@@ -81,9 +79,10 @@ bool tcp_listen(struct listener *l)
  * chooses. */
 static void bind_local(const struct transports *t, int fd, const struct hop *hop)
 {
-    for (size_t i = 0; i < t->listener_count; i++) {
-        const struct hop *own = &t->listener[i].hop;
-        if (own->transport != SIP_TCP || own->address.ss_family != hop->address.ss_family ||
+    const struct listener *l;
+    TAILQ_FOREACH(l, &t->listeners, link) {
+        const struct hop *own = &l->hop;
+        if (l->leave_at || own->transport != SIP_TCP || own->address.ss_family != hop->address.ss_family ||
             address_is_wildcard(&own->address))
             continue;
         struct sockaddr_storage local = own->address;
@@ -107,7 +106,7 @@ static struct connection *connect_to(struct transports *t, const struct hop *hop
         close(fd);
         return NULL;
     }
-    struct connection *c = connection_new(t, fd, hop);
+    struct connection *c = connection_new(t, fd, hop, NULL);
     if (c && !stream_begin(c, true)) {
         connection_end(c);
         return NULL;

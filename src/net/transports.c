@@ -1,7 +1,6 @@
 #include "net/transports.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "net/internal.h"
 
@@ -13,6 +12,7 @@ struct transports *transports_new(struct event_base *base, const struct transpor
         return NULL;
     t->base = base;
     t->settings = *settings;
+    TAILQ_INIT(&t->listeners);
     t->owner = *owner;
     t->udp = udp_batch_new();
     t->input = malloc(NET_READ_MAX);
@@ -22,48 +22,32 @@ struct transports *transports_new(struct event_base *base, const struct transpor
     return NULL;
 }
 
-static void close_listener(struct listener *l)
-{
-    if (l->event)
-        event_free(l->event);
-    if (l->resume)
-        event_free(l->resume);
-    if (l->fd >= 0)
-        close(l->fd);
-    l->event = l->resume = NULL;
-    l->fd = -1;
-}
-
 void transports_free(struct transports *t)
 {
     if (!t)
         return;
     connections_close(t);
-    for (size_t i = 0; i < t->listener_count; i++)
-        close_listener(&t->listener[i]);
+    while (!TAILQ_EMPTY(&t->listeners))
+        listener_close(TAILQ_FIRST(&t->listeners));
     udp_batch_free(t->udp);
     free(t->input);
     free(t);
 }
 
-bool transports_listen(struct transports *t, const struct hop *hop, int fd)
+void transports_limit(struct transports *t, const struct transports_settings *settings)
 {
-    if (t->listener_count == NET_LISTEN_MAX || evutil_make_socket_nonblocking(fd) != 0)
-        return false;
-    struct listener *l = &t->listener[t->listener_count++];
-    *l = (struct listener){.owner = t, .hop = *hop, .fd = fd};
-    if (hop->transport == SIP_UDP)
-        return udp_listen(l);
-    return hop->transport == SIP_TCP && tcp_listen(l);
+    t->settings.message_bytes = settings->message_bytes;
+    t->settings.connections = settings->connections;
+    t->settings.idle_seconds = settings->idle_seconds;
 }
 
 void transports_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span bytes,
                      uint64_t transaction)
 {
-    size_t listener = flow >= 1 && flow <= t->listener_count ? (size_t)flow - 1 : t->listener_count;
+    const struct listener *listener = hop->transport == SIP_UDP ? listener_of_flow(t, flow) : NULL;
     if (hop->transport == SIP_TCP)
         tcp_send(t, flow, hop, bytes, transaction);
-    else if (listener < t->listener_count && t->listener[listener].hop.transport == SIP_UDP)
+    else if (listener)
         udp_send(t, listener, hop, bytes, transaction);
     else if (transaction)
         t->owner.failed(t->owner.context, transaction);
@@ -73,14 +57,6 @@ void transports_flush(struct transports *t)
 {
     udp_flush(t);
     streams_flush(t);
-}
-
-void transports_stop(struct transports *t)
-{
-    t->stopped = true;
-    for (size_t i = 0; i < t->listener_count; i++)
-        if (t->listener[i].hop.transport == SIP_TCP)
-            close_listener(&t->listener[i]);
 }
 
 bool transports_pending(const struct transports *t)

@@ -1,9 +1,8 @@
 /* The transports of a SIP process: UDP sockets in batches, TCP connections with their framing, over libevent. They move
  * bytes and decide nothing; what arrives and what fails is told to their owner.
  *
- * Flows: a UDP socket is flow "its number + 1" in the order of transports_listen; a connection gets a number that is
- * never used again. Connections are found by flow, or by the other end's transport and address, and opened where there
- * is none. Everything is bounded: connections, bytes waiting to be read or written, time to connect, time without
+ * Flows: a UDP socket is flow "its number + 1"; a connection gets a number that is never used again. Connections are
+ * found by flow, or by the other end's transport and address, and opened where there is none. Everything is bounded: connections, bytes waiting to be read or written, time to connect, time without
  * traffic. */
 #ifndef SIPSEAL_NET_TRANSPORTS_H
 #define SIPSEAL_NET_TRANSPORTS_H
@@ -18,6 +17,8 @@ enum {
     NET_CONNECT_MAX_S = 5,  /* to open a connection */
     NET_LINGER_MAX_S = 5,   /* to write what waits when a connection is to be closed */
     NET_OUTPUT_MESSAGES = 4, /* times the largest message: bytes that may wait to be written on one connection */
+    NET_LEAVE_S = 37,       /* from the end of a listener in the configuration to that of its connections: Timer F, and
+                               what is still in the network (RFC 3261 17.1.2.2) */
     NET_EVICT_AFTER_S = 5,  /* when all connections are taken, the one silent for longest gives way, after this time */
 };
 
@@ -50,8 +51,17 @@ struct transports *transports_new(struct event_base *base, const struct transpor
 /* Closes every socket. Null may be freed. */
 void transports_free(struct transports *t);
 
-/* Takes over a bound socket. False when it cannot be used. */
-bool transports_listen(struct transports *t, const struct hop *hop, int fd);
+/* Takes over a bound socket (TCP: one that listens), under a number that is never used again. False when it cannot be
+ * used: then it stays the caller's. */
+bool transports_listen(struct transports *t, uint32_t number, const struct hop *hop, int fd);
+/* The flow of a UDP socket of that number. */
+uint64_t transports_flow_of(uint32_t number);
+bool transports_listens(const struct transports *t, uint32_t number);
+/* A listener that is configured no more. A TCP listener accepts nothing from now on; what came by it is marked as
+ * leaving (struct proxy_source), and its connections, or its UDP socket, are closed after NET_LEAVE_S. */
+void transports_leave(struct transports *t, uint32_t number);
+/* Other limits; the key stays. What is over them stays until it ends. */
+void transports_limit(struct transports *t, const struct transports_settings *settings);
 
 /* Sends over `flow` if it is open, else to `hop` (a connection is opened where there is none). The bytes are copied.
  * It leaves with transports_flush, together with what else goes the same way. */

@@ -12,11 +12,10 @@ enum {
     DATAGRAM_MAX = 65536,
     SEND_BATCH = 64,
     SEND_BYTES = 512 * 1024,
-    SOCKET_BUFFER = 4 * 1024 * 1024,
 };
 
 struct outgoing {
-    size_t listener;
+    const struct listener *listener;
     struct sockaddr_storage address;
     socklen_t address_len;
     size_t at, len; /* in `send` */
@@ -78,7 +77,8 @@ static void hand_over(struct listener *l, const struct udp_batch *b, size_t i)
         .transport = SIP_UDP,
         .address = b->from[i],
         .address_len = b->header[i].msg_hdr.msg_namelen,
-        .flow = (uint64_t)(l - t->listener) + 1,
+        .flow = transports_flow_of(l->number),
+        .leaving = l->leave_at != 0,
     };
     address_unmap(&source.address, &source.address_len);
     t->counters.datagrams_in++;
@@ -101,9 +101,6 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
 bool udp_listen(struct listener *l)
 {
-    const int wanted = SOCKET_BUFFER;
-    setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted); /* as much as the system allows */
-    setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
     l->event = event_new(l->owner->base, l->fd, EV_READ | EV_PERSIST, on_readable, l);
     return l->event && event_add(l->event, NULL) == 0;
 }
@@ -123,7 +120,7 @@ static void send_run(struct transports *t, size_t first, size_t count)
     struct udp_batch *b = t->udp;
     struct mmsghdr header[SEND_BATCH];
     struct iovec piece[SEND_BATCH];
-    int fd = t->listener[b->out[first].listener].fd;
+    int fd = b->out[first].listener->fd;
     for (size_t i = 0; i < count; i++) {
         struct outgoing *o = &b->out[first + i];
         piece[i] = (struct iovec){b->send + o->at, o->len};
@@ -159,7 +156,8 @@ void udp_flush(struct transports *t)
     b->out_count = b->send_len = 0;
 }
 
-void udp_send(struct transports *t, size_t listener, const struct hop *hop, struct span bytes, uint64_t transaction)
+void udp_send(struct transports *t, const struct listener *listener, const struct hop *hop, struct span bytes,
+              uint64_t transaction)
 {
     struct udp_batch *b = t->udp;
     if (bytes.len == 0 || bytes.len > DATAGRAM_MAX) {

@@ -158,10 +158,10 @@ static void admit_cancel(struct proxy *p, struct pass *pass, const struct sip_me
 }
 
 /* A proxy that is to end begins nothing new, and lets what is under way come to its end. */
-static enum rule find_target(struct proxy *p, const struct sip_message *m, struct target *target,
-                             struct route_set *routes)
+static enum rule find_target(struct proxy *p, const struct pass *pass, const struct sip_message *m,
+                             struct target *target, struct route_set *routes)
 {
-    if (p->stopping && m->method != SIP_ACK)
+    if ((p->stopping || pass->source.leaving) && m->method != SIP_ACK)
         return RULE_OVERLOAD;
     enum rule rule = routing_route_set(&p->routing, m, routes);
     if (rule != RULE_OK)
@@ -177,7 +177,7 @@ void admit(struct proxy *p, struct pass *pass, const struct sip_message *m)
         admit_cancel(p, pass, m);
         return;
     }
-    enum rule rule = find_target(p, m, &target, &routes);
+    enum rule rule = find_target(p, pass, m, &target, &routes);
     if (rule != RULE_OK)
         refuse_pass(p, pass, m, rule);
     else if (target.kind == TARGET_SELF)

@@ -24,6 +24,7 @@
 #include "proxy/routing.h"
 #include "proxy/shares.h"
 #include "sip/siphash.h"
+#include "sipseal/label.h"
 #include "sipseal/outline.h"
 #include "sipseal/sip_response.h"
 #include "sipseal/verdict.h"
@@ -35,6 +36,16 @@ enum {
     PROXY_RESPONSE_ROOM = 4096, /* what the proxy's own response has beyond the request's head */
     PASSES_IN_BLOCK = 256,
     HASH_KEY_LEN = 16,
+    FORMER_VIAS_MAX = 2 * CONFIG_LISTEN_MAX, /* the latest ones */
+    FORMER_VIA_MS = 64 * SIP_T1_MS + SIP_T4_MS, /* Timer F, and what is still in the network */
+};
+
+/* What a Via of one's own says that was written before the configuration changed. */
+struct former_via {
+    uint8_t host[LABEL_HOST_MAX];
+    size_t host_len;
+    uint16_t port;
+    uint64_t until; /* no response to it is expected after this, in milliseconds */
 };
 
 /* Bytes on the heap that belong to one owner. */
@@ -70,6 +81,7 @@ struct branch {
     enum branch_state state;
     uint64_t client, cancel; /* transactions; 0: ended, or not begun */
     struct hop hop;          /* where it goes */
+    uint64_t flow;           /* the UDP socket from which it goes there; 0: over a stream */
     struct packet *contact;  /* takes the place of the Request-URI; null: it stays */
     unsigned q;
     bool moved_to_stream; /* the hop was UDP, but the message is too long for a datagram */
@@ -147,15 +159,17 @@ struct proxy {
     uint8_t hash_key[HASH_KEY_LEN];
     struct sip_transactions *transactions;
     struct location *location;
+    struct former_via former_via[FORMER_VIAS_MAX];
+    size_t former_via_next; /* which of them is written next */
     uint64_t sweep_at; /* when the location service is to be swept next */
     bool stopping;
 
     struct pass **block; /* PASSES_IN_BLOCK passes each; they never move */
-    size_t block_count;
+    size_t block_count, block_max;
     struct pass_list free;
     size_t open;
 
-    struct vault vault[CONFIG_VAULTS_MAX];
+    struct vault vault[IPC_VAULTS_MAX];
     struct pass_list waiting; /* the longest first; whose turn it is, `shares` says */
     struct shares *shares;
     uint32_t waiting_count;
@@ -201,6 +215,8 @@ void actions_free(struct action_list *list);
 /* --- passes.c --- */
 
 struct pass *pass_new(struct proxy *p); /* null when there is no memory */
+/* Room for so many; what is there stays. False, with nothing changed, when there is no memory. */
+bool passes_reserve(struct proxy *p, uint32_t count);
 /* Gives it back once no transaction and no list holds it. */
 void pass_settle(struct proxy *p, struct pass *pass);
 void passes_free(struct proxy *p);
@@ -303,6 +319,8 @@ uint64_t loop_hash(const struct proxy *p, const struct sip_message *m);
 bool has_looped(const struct proxy *p, const struct sip_message *m);
 /* Whether a Via is one that this proxy has written. */
 bool via_is_ours(const struct proxy *p, const struct sip_via *via);
+/* Before other settings are taken: responses to what was sent under these are still expected. */
+void remember_vias(struct proxy *p);
 
 /* record_route.c */
 /* The Record-Route headers that keep this proxy on the way of the dialog, if it is to stay there: one, or two where

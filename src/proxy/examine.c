@@ -2,21 +2,28 @@
  * (shares.h) for the vault with the fewest jobs; a vault has few at once, since they die with it. */
 #include "proxy/core.h"
 
+/* What the message says, and the shape of its body. */
+static enum rule read_outline(struct proxy *p, const struct sip_message *m)
+{
+    enum rule rule = outline_source_of(m, &p->source);
+    return rule == RULE_OK ? message_outline(&p->source, &p->outline) : rule;
+}
+
 static uint32_t vault_window(const struct proxy *p)
 {
     uint32_t jobs = p->settings.limits.jobs_per_vault;
     return jobs < PROXY_VAULT_WINDOW ? jobs : PROXY_VAULT_WINDOW;
 }
 
-/* The number of the vault that can take a job soonest; `vaults` when none can take one. */
+/* The number of the vault that can take a job soonest; IPC_VAULTS_MAX when none can take one. */
 static uint32_t pick_vault(const struct proxy *p)
 {
-    uint32_t best = p->settings.vaults;
-    for (uint32_t i = 0; i < p->settings.vaults; i++) {
+    uint32_t best = IPC_VAULTS_MAX;
+    for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++) {
         const struct vault *v = &p->vault[i];
         if (!v->ready || v->stuck || v->jobs >= vault_window(p))
             continue;
-        if (best == p->settings.vaults || v->jobs < p->vault[best].jobs)
+        if (best == IPC_VAULTS_MAX || v->jobs < p->vault[best].jobs)
             best = i;
     }
     return best;
@@ -25,8 +32,9 @@ static uint32_t pick_vault(const struct proxy *p)
 /* How many more may wait. */
 static size_t room_left(const struct proxy *p)
 {
-    uint64_t jobs = p->waiting_count, most = (uint64_t)p->settings.limits.jobs_per_vault * p->settings.vaults;
-    for (uint32_t i = 0; i < p->settings.vaults; i++)
+    uint64_t jobs = p->waiting_count;
+    uint64_t most = (uint64_t)p->settings.limits.jobs_per_vault * p->settings.vaults;
+    for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++)
         jobs += p->vault[i].jobs;
     return jobs < most ? (size_t)(most - jobs) : 0;
 }
@@ -82,11 +90,34 @@ static struct pass *pass_of_share(struct share_item *item)
     return (struct pass *)(void *)((uint8_t *)item - offsetof(struct pass, share));
 }
 
+static void decide_without_keys(struct proxy *p, struct pass *pass, const struct sip_message *m)
+{
+    p->verdict = (struct verdict){0}; /* nothing is opened, and no signature proves anything */
+    decide(p, pass, m, &p->outline, &p->verdict, (struct span){0});
+}
+
+/* The keys were taken out of the configuration while messages waited for a vault. */
+static void stop_waiting(struct proxy *p)
+{
+    while (!TAILQ_EMPTY(&p->waiting)) {
+        struct pass *pass = TAILQ_FIRST(&p->waiting);
+        if (!pass_read(p, pass, &p->message))
+            continue;
+        pass_enter(p, pass, PASS_ADMISSION);
+        if (read_outline(p, &p->message) == RULE_OK)
+            decide_without_keys(p, pass, &p->message);
+        else
+            refuse_pass(p, pass, &p->message, RULE_INTERNAL);
+    }
+}
+
 /* Gives waiting messages to vaults that can take one. */
 void examine_more(struct proxy *p)
 {
     uint32_t vault;
-    while (!TAILQ_EMPTY(&p->waiting) && (vault = pick_vault(p)) < p->settings.vaults) {
+    if (p->settings.vaults == 0)
+        stop_waiting(p);
+    while (!TAILQ_EMPTY(&p->waiting) && (vault = pick_vault(p)) < IPC_VAULTS_MAX) {
         struct pass *pass = pass_of_share(shares_next(p->shares));
         if (!pass_read(p, pass, &p->message))
             continue;
@@ -110,13 +141,14 @@ static void wait_in_line(struct proxy *p, struct pass *pass, const struct sip_me
 
 static void line_up(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
-    pass->request = packet_copy(m->bytes);
+    if (!pass->request)
+        pass->request = packet_copy(m->bytes);
     if (!pass->request) {
         refuse_pass(p, pass, m, RULE_NO_MEMORY);
         return;
     }
     uint32_t vault = pick_vault(p); /* there is none while others wait: see examine_more */
-    if (vault < p->settings.vaults)
+    if (vault < IPC_VAULTS_MAX)
         ask_vault(p, pass, m, vault);
     else
         wait_in_line(p, pass, m);
@@ -136,9 +168,7 @@ static void refuse_or_pass_over(struct proxy *p, struct pass *pass, const struct
 
 void examine(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
-    enum rule rule = outline_source_of(m, &p->source);
-    if (rule == RULE_OK)
-        rule = message_outline(&p->source, &p->outline);
+    enum rule rule = read_outline(p, m);
     if (rule != RULE_OK) {
         refuse_or_pass_over(p, pass, m, rule);
         return;
@@ -150,8 +180,7 @@ void examine(struct proxy *p, struct pass *pass, const struct sip_message *m)
     } else if (p->settings.vaults > 0) {
         line_up(p, pass, m);
     } else {
-        p->verdict = (struct verdict){0}; /* no keys: nothing is opened, and no signature proves anything */
-        decide(p, pass, m, &p->outline, &p->verdict, (struct span){0});
+        decide_without_keys(p, pass, m);
     }
 }
 
@@ -160,21 +189,29 @@ void examine(struct proxy *p, struct pass *pass, const struct sip_message *m)
 void proxy_vault_ready(struct proxy *p, uint32_t vault, struct proxy_time now)
 {
     p->now = now;
-    if (vault >= p->settings.vaults)
+    if (vault >= IPC_VAULTS_MAX)
         return;
     p->vault[vault].ready = true;
     p->vault[vault].stuck = false;
     examine_more(p);
 }
 
+/* The policy is another one since the vault was asked: the record that it asks for was not made. */
+static bool is_to_be_archived_now(const struct proxy *p, struct pass *pass)
+{
+    if (pass->archive || !p->settings.archive || p->settings.vaults == 0)
+        return false;
+    return pass->archive = policy_need_of(p->settings.policy, &p->outline).archive;
+}
+
 static void judge(struct proxy *p, struct pass *pass, const struct ipc_examined *answer)
 {
     if (!pass_read(p, pass, &p->message))
         return;
-    enum rule rule = outline_source_of(&p->message, &p->source);
-    if (rule == RULE_OK)
-        rule = message_outline(&p->source, &p->outline);
-    if (rule == RULE_OK)
+    enum rule rule = read_outline(p, &p->message);
+    if (rule == RULE_OK && is_to_be_archived_now(p, pass))
+        line_up(p, pass, &p->message);
+    else if (rule == RULE_OK)
         decide(p, pass, &p->message, &p->outline, &answer->verdict, answer->record);
     else
         refuse_pass(p, pass, &p->message, RULE_INTERNAL);
@@ -184,7 +221,7 @@ void proxy_examined(struct proxy *p, uint32_t vault, uint64_t job, const struct 
                     struct proxy_time now)
 {
     p->now = now;
-    if (vault >= p->settings.vaults)
+    if (vault >= IPC_VAULTS_MAX)
         return;
     p->vault[vault].stuck = false;
     struct pass *pass = pass_of_job(p, job, PASS_EXAMINING);
@@ -201,6 +238,18 @@ void proxy_examined(struct proxy *p, uint32_t vault, uint64_t job, const struct 
     examine_more(p);
 }
 
+void proxy_vault_retire(struct proxy *p, uint32_t vault, struct proxy_time now)
+{
+    p->now = now;
+    if (vault < IPC_VAULTS_MAX)
+        p->vault[vault].ready = false;
+}
+
+bool proxy_vault_idle(const struct proxy *p, uint32_t vault)
+{
+    return vault >= IPC_VAULTS_MAX || p->vault[vault].jobs == 0;
+}
+
 /* --- what goes wrong --- */
 
 /* The job may be what ended the vault: it is answered, noted, and never tried again. */
@@ -215,7 +264,7 @@ static void lose(struct proxy *p, struct pass *pass)
 void proxy_vault_lost(struct proxy *p, uint32_t vault, struct proxy_time now)
 {
     p->now = now;
-    if (vault >= p->settings.vaults)
+    if (vault >= IPC_VAULTS_MAX)
         return;
     struct vault *v = &p->vault[vault];
     v->ready = v->stuck = false;
@@ -240,7 +289,7 @@ void examine_tick(struct proxy *p)
         p->counters.waited_too_long++;
         refuse_later(p, TAILQ_FIRST(&p->waiting), RULE_OVERLOAD);
     }
-    for (uint32_t i = 0; i < p->settings.vaults; i++)
+    for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++)
         while (is_late(p, &p->vault[i].list, examine_max_ms(p))) {
             p->vault[i].stuck = true;
             lose(p, TAILQ_FIRST(&p->vault[i].list));
@@ -255,7 +304,7 @@ static uint64_t first_deadline(const struct pass_list *list, uint64_t limit)
 uint64_t examine_deadline(const struct proxy *p)
 {
     uint64_t deadline = first_deadline(&p->waiting, wait_max_ms(p));
-    for (uint32_t i = 0; i < p->settings.vaults; i++) {
+    for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++) {
         uint64_t first = first_deadline(&p->vault[i].list, examine_max_ms(p));
         deadline = first < deadline ? first : deadline;
     }

@@ -40,14 +40,37 @@ static void write_loop_hash(struct writer *w, uint64_t hash)
     writer_hex(w, writer_span(&number));
 }
 
+static bool via_was_ours(const struct proxy *p, const struct sip_via *via)
+{
+    for (size_t i = 0; i < FORMER_VIAS_MAX; i++) {
+        const struct former_via *f = &p->former_via[i];
+        if (p->now.monotonic < f->until && (via->port == f->port || via->port == 0) &&
+            span_equal_nocase(via->host, span_of(f->host, f->host_len)))
+            return true;
+    }
+    return false;
+}
+
 bool via_is_ours(const struct proxy *p, const struct sip_via *via)
 {
     if (!span_equal_nocase(via->host, p->settings.name[0]))
-        return false;
+        return via_was_ours(p, via);
     for (size_t i = 0; i < p->settings.listen_count; i++)
         if (via->port == address_port(&p->settings.listen[i].address))
             return true;
-    return via->port == 0;
+    return via->port == 0 || via_was_ours(p, via);
+}
+
+void remember_vias(struct proxy *p)
+{
+    struct span name = p->settings.name[0];
+    for (size_t i = 0; name.len <= LABEL_HOST_MAX && i < p->settings.listen_count; i++) {
+        struct former_via *f = &p->former_via[p->former_via_next++ % FORMER_VIAS_MAX];
+        memcpy(f->host, name.at, name.len);
+        f->host_len = name.len;
+        f->port = address_port(&p->settings.listen[i].address);
+        f->until = p->now.monotonic + FORMER_VIA_MS;
+    }
 }
 
 bool has_looped(const struct proxy *p, const struct sip_message *m)
@@ -240,12 +263,17 @@ static bool compose(struct proxy *p, const struct branch *b, const struct sip_me
 
 /* --- sending --- */
 
-/* Why a hop cannot be reached from here at all; RULE_OK when it can. */
-static enum rule check_hop(const struct proxy *p, const struct hop *hop)
+/* Finds the socket that it leaves from; breaks a rule when the hop cannot be reached from here at all. */
+static enum rule find_flow(const struct proxy *p, struct branch *b)
 {
-    if (hop->transport == SIP_UDP && routing_local(&p->routing, hop) == p->routing.listen_count)
+    b->flow = 0;
+    if (b->hop.transport != SIP_UDP)
+        return b->hop.transport == SIP_TCP ? RULE_OK : RULE_SIP_UNREACHABLE;
+    size_t local = routing_local(&p->routing, &b->hop);
+    if (local == p->settings.listen_count)
         return RULE_SIP_UNREACHABLE; /* there is no socket of this address family */
-    return hop->transport == SIP_UDP || hop->transport == SIP_TCP ? RULE_OK : RULE_SIP_UNREACHABLE;
+    b->flow = p->settings.listen_flow[local];
+    return RULE_OK;
 }
 
 /* The message as it leaves. What is too long for a datagram goes to the same address by TCP (18.1.1). */
@@ -260,7 +288,7 @@ static enum rule compose_to_size(struct proxy *p, struct branch *b, const struct
         if (!compose(p, b, m, branch, t, out))
             return RULE_INTERNAL;
     }
-    return check_hop(p, &b->hop);
+    return find_flow(p, b);
 }
 
 enum rule branch_send(struct proxy *p, struct branch *b, const struct sip_message *m)
@@ -316,9 +344,7 @@ enum rule send_stateless(struct proxy *p, struct branch *b, const struct sip_mes
     struct packet *packet = rule == RULE_OK ? packet_copy(bytes) : NULL;
     if (!packet)
         return rule == RULE_OK ? RULE_NO_MEMORY : rule;
-    struct proxy_action send = {.kind = PROXY_SEND, .request = true, .hop = b->hop};
-    if (b->hop.transport == SIP_UDP)
-        send.flow = routing_local(&p->routing, &b->hop) + 1;
+    const struct proxy_action send = {.kind = PROXY_SEND, .request = true, .hop = b->hop, .flow = b->flow};
     action_push(p, &send, packet);
     return RULE_OK;
 }

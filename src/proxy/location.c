@@ -38,14 +38,19 @@ struct location {
     struct user **bucket;
 };
 
+void location_limit(struct location *l, uint32_t bindings_max, uint32_t bindings_per_user)
+{
+    l->bindings_max = bindings_max;
+    l->per_user_max = bindings_per_user < LOCATION_USER_CONTACTS_MAX ? bindings_per_user : LOCATION_USER_CONTACTS_MAX;
+}
+
 struct location *location_new(uint32_t bindings_max, uint32_t bindings_per_user, const uint8_t key[LOCATION_KEY_LEN])
 {
     struct location *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
     memcpy(l->key, key, LOCATION_KEY_LEN);
-    l->bindings_max = bindings_max;
-    l->per_user_max = bindings_per_user < LOCATION_USER_CONTACTS_MAX ? bindings_per_user : LOCATION_USER_CONTACTS_MAX;
+    location_limit(l, bindings_max, bindings_per_user);
     l->bucket_count = 64;
     while (l->bucket_count < bindings_max && l->bucket_count < (size_t)1 << 24)
         l->bucket_count *= 2;

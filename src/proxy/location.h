@@ -42,6 +42,8 @@ struct location *location_new(uint32_t bindings_max, uint32_t bindings_per_user,
                               const uint8_t key[LOCATION_KEY_LEN]);
 void location_free(struct location *l);
 size_t location_count(const struct location *l);
+/* Other limits. Bindings that are there stay, also when there are more. */
+void location_limit(struct location *l, uint32_t bindings_max, uint32_t bindings_per_user);
 
 /* RULE_SIP_REGISTER_ORDER: a later registration with this Call-ID came before (10.3 steps 6 and 7);
  * RULE_SIP_REGISTER_LIMIT: more contacts than a user may have; RULE_OVERLOAD: no room for more bindings at all;

@@ -4,10 +4,22 @@
 
 #include "proxy/core.h"
 
+bool passes_reserve(struct proxy *p, uint32_t count)
+{
+    size_t max = ((size_t)count + PASSES_IN_BLOCK - 1) / PASSES_IN_BLOCK;
+    if (max <= p->block_max)
+        return true;
+    struct pass **block = realloc(p->block, max * sizeof *block);
+    if (!block)
+        return false;
+    p->block = block;
+    p->block_max = max;
+    return true;
+}
+
 static bool add_block(struct proxy *p)
 {
-    size_t max = (p->settings.limits.transactions + PASSES_IN_BLOCK - 1) / PASSES_IN_BLOCK;
-    if (p->block_count >= max)
+    if (p->block_count >= p->block_max)
         return false;
     struct pass *block = calloc(PASSES_IN_BLOCK, sizeof *block);
     if (!block)

@@ -20,11 +20,32 @@ static bool make_parts(struct proxy *p)
     p->settings.random(p->settings.random_context, location_key, sizeof location_key);
     p->scratch_len = IPC_MESSAGE_MAX;
     p->scratch = malloc(p->scratch_len);
-    p->block = calloc((limits->transactions + PASSES_IN_BLOCK - 1) / PASSES_IN_BLOCK, sizeof *p->block);
     p->transactions = sip_transactions_new(&transactions);
     p->shares = shares_new();
     p->location = location_new(limits->bindings, limits->bindings_per_user, location_key);
-    return p->scratch && p->block && p->transactions && p->location && p->shares;
+    return p->scratch && p->transactions && p->location && p->shares &&
+           passes_reserve(p, limits->transactions);
+}
+
+static void take_settings(struct proxy *p, const struct proxy_settings *settings)
+{
+    p->settings = *settings;
+    p->routing = (struct routing){settings->name,         settings->name_count, settings->listen,
+                                  settings->listen_count, settings->route,      settings->route_count};
+}
+
+bool proxy_reconfigure(struct proxy *p, const struct proxy_settings *settings, struct proxy_time now)
+{
+    const struct limits *limits = &settings->limits;
+    p->now = now;
+    if (!passes_reserve(p, limits->transactions) ||
+        !sip_transactions_limit(p->transactions, (size_t)limits->transactions * 2))
+        return false;
+    location_limit(p->location, limits->bindings, limits->bindings_per_user);
+    remember_vias(p);
+    take_settings(p, settings);
+    examine_more(p); /* there may be no vaults any more, or there is room for more jobs */
+    return true;
 }
 
 struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time now)
@@ -32,11 +53,7 @@ struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time
     struct proxy *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
-    p->settings = *settings;
-    if (p->settings.vaults > CONFIG_VAULTS_MAX)
-        p->settings.vaults = CONFIG_VAULTS_MAX;
-    p->routing = (struct routing){settings->name,         settings->name_count, settings->listen,
-                                  settings->listen_count, settings->route,      settings->route_count};
+    take_settings(p, settings);
     p->now = now;
     p->sweep_at = now.monotonic + SWEEP_INTERVAL_MS;
     TAILQ_INIT(&p->free);
@@ -45,7 +62,7 @@ struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time
     TAILQ_INIT(&p->ringing);
     TAILQ_INIT(&p->cancelling);
     TAILQ_INIT(&p->gathering);
-    for (size_t i = 0; i < CONFIG_VAULTS_MAX; i++)
+    for (size_t i = 0; i < IPC_VAULTS_MAX; i++)
         TAILQ_INIT(&p->vault[i].list);
     STAILQ_INIT(&p->actions);
     STAILQ_INIT(&p->completions);
@@ -217,7 +234,7 @@ void proxy_stop(struct proxy *p, struct proxy_time now)
 bool proxy_idle(const struct proxy *p)
 {
     uint32_t jobs = p->waiting_count + p->admitting_count + p->forwarded_count;
-    for (uint32_t i = 0; i < p->settings.vaults; i++)
+    for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++)
         jobs += p->vault[i].jobs;
     return jobs == 0 && STAILQ_EMPTY(&p->actions);
 }
@@ -250,7 +267,7 @@ void proxy_tick(struct proxy *p, struct proxy_time now)
 
 /* --- what goes out --- */
 
-static void send_action(const struct proxy *p, const struct sip_event *e, struct proxy_action *action)
+static void send_action(const struct sip_event *e, struct proxy_action *action)
 {
     *action = (struct proxy_action){.kind = PROXY_SEND, .bytes = e->bytes, .transaction = e->id};
     if (e->is_server) {
@@ -262,8 +279,7 @@ static void send_action(const struct proxy *p, const struct sip_event *e, struct
     const struct branch *b = e->user;
     action->request = true;
     action->hop = b->hop;
-    if (b->hop.transport == SIP_UDP)
-        action->flow = routing_local(&p->routing, &b->hop) + 1;
+    action->flow = b->flow;
 }
 
 static void handle_server_event(struct proxy *p, struct pass *pass, const struct sip_event *e)
@@ -310,7 +326,7 @@ bool proxy_next(struct proxy *p, struct proxy_action *action)
         if (!sip_transaction_next(p->transactions, &event))
             return false;
         if (event.kind == SIP_EVENT_SEND) {
-            send_action(p, &event, action);
+            send_action(&event, action);
             return true;
         }
         handle_event(p, &event);

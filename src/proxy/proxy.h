@@ -57,21 +57,24 @@ struct proxy_source {
     enum sip_transport transport;
     struct sockaddr_storage address;
     socklen_t address_len;
-    uint64_t flow; /* the shell's name for the socket (UDP: number of the listening socket plus one) or the connection;
-                      never used again after a connection has closed; never 0 */
+    uint64_t flow; /* the shell's name for the UDP socket or the connection; never used again after it has closed; never
+                      0 */
+    bool leaving;  /* its listener is configured no more: what is under way is finished, nothing is begun */
     struct span peer; /* the domain that the other end proved by certificate; empty: none; borrowed for the call */
 };
 
-struct proxy_settings { /* borrowed for as long as the proxy lives */
+struct proxy_settings { /* borrowed until the next proxy_reconfigure or proxy_free */
     const struct span *name;
     size_t name_count; /* at least one; the first is what it calls itself */
-    const struct hop *listen; /* in the order of the shell's UDP flows; with real ports */
+    const struct hop *listen; /* with real ports */
+    const uint64_t *listen_flow; /* the shell's flow of each that is a UDP socket */
     size_t listen_count;
     const struct route *route;
     size_t route_count;
     const struct policy *policy;
     struct limits limits;
-    uint32_t vaults; /* 0: no keys are configured; nothing can be opened */
+    uint32_t vaults; /* how many work at once; their numbers are below IPC_VAULTS_MAX. 0: no keys are configured, and
+                        nothing can be opened */
     bool archive;    /* an archive is configured */
     int64_t window;  /* seconds that a signed Date may differ from now */
     void (*random)(void *context, uint8_t *out, size_t len); /* never fails: the shell ends when it cannot */
@@ -83,6 +86,12 @@ struct proxy;
 /* Null when there is no memory. Vaults and store count as absent until they are said to be ready. */
 struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time now);
 void proxy_free(struct proxy *p);
+
+/* Goes on with other settings, at once and as a whole; `random` stays. What is under way is judged by the settings that
+ * are there when it comes to it, goes where it was to go when it arrived, and stays when there is more of it than the
+ * limits allow now. Vaults that are there stay: see proxy_vault_retire. False, with nothing changed, when there is no
+ * memory. */
+bool proxy_reconfigure(struct proxy *p, const struct proxy_settings *settings, struct proxy_time now);
 
 /* --- inputs --- */
 
@@ -103,6 +112,9 @@ void proxy_connection_closed(struct proxy *p, const struct hop *hop, struct prox
 void proxy_vault_ready(struct proxy *p, uint32_t vault, struct proxy_time now);
 void proxy_examined(struct proxy *p, uint32_t vault, uint64_t job, const struct ipc_examined *answer,
                     struct proxy_time now);
+/* The vault gets nothing new. What it has, it answers; then it is idle, and may be closed by the shell. */
+void proxy_vault_retire(struct proxy *p, uint32_t vault, struct proxy_time now);
+bool proxy_vault_idle(const struct proxy *p, uint32_t vault);
 /* Every job that the vault had is answered 500 and never tried again. */
 void proxy_vault_lost(struct proxy *p, uint32_t vault, struct proxy_time now);
 

@@ -27,8 +27,9 @@ struct span dialog_token(const struct proxy *p, struct span call_id, uint8_t roo
 static size_t local_of_source(const struct proxy *p, const struct proxy_source *source)
 {
     const struct hop hop = {source->transport, source->address, source->address_len};
-    if (source->transport == SIP_UDP && source->flow >= 1 && source->flow <= p->settings.listen_count)
-        return source->flow - 1;
+    for (size_t i = 0; source->transport == SIP_UDP && i < p->settings.listen_count; i++)
+        if (p->settings.listen[i].transport == SIP_UDP && p->settings.listen_flow[i] == source->flow)
+            return i;
     return routing_local(&p->routing, &hop);
 }
 

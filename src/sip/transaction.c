@@ -15,6 +15,11 @@ static void set_defaults(struct sip_transaction_settings *s)
     s->bytes_max = s->bytes_max ? s->bytes_max : BYTES_MAX_DEFAULT;
 }
 
+static size_t chunks_for(size_t count_max)
+{
+    return count_max / SLOTS_PER_CHUNK + 2;
+}
+
 /* As many buckets as transactions, in a power of two, so that chains stay short and nothing is ever moved. */
 static bool allocate(struct sip_transactions *t)
 {
@@ -22,7 +27,8 @@ static bool allocate(struct sip_transactions *t)
     while (buckets < t->settings.count_max)
         buckets *= 2;
     t->bucket_mask = buckets - 1;
-    t->chunks = calloc(t->settings.count_max / SLOTS_PER_CHUNK + 2, sizeof *t->chunks);
+    t->chunk_max = chunks_for(t->settings.count_max);
+    t->chunks = calloc(t->chunk_max, sizeof *t->chunks);
     t->flows = calloc(buckets, sizeof *t->flows);
     t->buckets[TABLE_MATCH] = calloc(buckets, sizeof *t->flows);
     t->buckets[TABLE_MERGE] = t->settings.find_merged ? calloc(buckets, sizeof *t->flows) : NULL;
@@ -53,13 +59,34 @@ struct sip_transactions *sip_transactions_new(const struct sip_transaction_setti
     return t;
 }
 
+/* Chunks do not move, and the number of buckets stays: with many more transactions their chains grow. */
+bool sip_transactions_limit(struct sip_transactions *t, size_t count_max)
+{
+    struct sip_transaction_settings settings = t->settings;
+    settings.count_max = count_max;
+    set_defaults(&settings);
+    if (!settings_are_sane(&settings))
+        return false;
+    size_t chunk_max = chunks_for(settings.count_max);
+    if (chunk_max > t->chunk_max) {
+        struct transaction **chunks = realloc(t->chunks, chunk_max * sizeof *chunks);
+        if (!chunks)
+            return false;
+        memset(chunks + t->chunk_max, 0, (chunk_max - t->chunk_max) * sizeof *chunks);
+        t->chunks = chunks;
+        t->chunk_max = chunk_max;
+    }
+    t->settings.count_max = settings.count_max;
+    return true;
+}
+
 void sip_transactions_free(struct sip_transactions *t)
 {
     if (!t)
         return;
     for (uint32_t slot = 1; slot < t->slots_used; slot++)
         free(transaction_at(t, slot)->bytes);
-    for (size_t i = 0; t->chunks && i < t->settings.count_max / SLOTS_PER_CHUNK + 2; i++)
+    for (size_t i = 0; t->chunks && i < t->chunk_max; i++)
         free(t->chunks[i]);
     free(t->chunks);
     free(t->flows);

@@ -72,7 +72,8 @@ struct timer_queue {
 struct sip_transactions {
     struct sip_transaction_settings settings;
     uint64_t now;
-    struct transaction **chunks;
+    struct transaction **chunks; /* room for `chunk_max` */
+    size_t chunk_max;
     size_t slots_used, count, bytes;
     uint32_t free_slot;
     uint32_t *buckets[TABLES], *flows;

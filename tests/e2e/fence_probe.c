@@ -3,7 +3,7 @@
  *     fence-probe FENCE ACT [VERSION]
  *     fence-probe version       prints the version of Landlock's interface in this kernel
  *
- * FENCE is none, vault, store or net; with "-files" after it (store-files) it is Landlock alone, as a kernel of that
+ * FENCE is none, vault, store, net or parent; with "-files" after it (store-files) it is Landlock alone, as a kernel of that
  * VERSION has it. The current folder holds a file "outside" and a folder "inside" with a file "data", the store's
  * database. The exit status is 0 when the
  * act was done, 1 when the system said EACCES or EPERM, 2 when it failed otherwise, and 3 when there is no such act or
@@ -11,15 +11,20 @@
  * tests/e2e/test_fence.py says what each process must be refused. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/random.h>
@@ -296,7 +301,135 @@ static bool make_io_ring(struct held *h)
     return syscall(SYS_io_uring_setup, 1, parameters) >= 0 || errno == ENOSYS || errno == EPERM;
 }
 
+/* --- what an intruder in the parent would like --- */
+
+static bool mount_folder(struct held *h)
+{
+    (void)h;
+    return mount("none", "inside", "tmpfs", 0, NULL) == 0;
+}
+
+static bool change_root(struct held *h)
+{
+    (void)h;
+    return chroot("inside") == 0;
+}
+
+static bool load_kernel_program(struct held *h)
+{
+    (void)h;
+    return syscall(SYS_bpf, 0, h->page, 0) >= 0;
+}
+
+static bool load_kernel_module(struct held *h)
+{
+    return syscall(SYS_init_module, h->page, PAGE, "") == 0;
+}
+
+static bool load_kernel(struct held *h)
+{
+    (void)h;
+    return syscall(SYS_kexec_load, 0, 0, NULL, 0) == 0;
+}
+
+static bool use_key_ring(struct held *h)
+{
+    (void)h;
+    return syscall(SYS_keyctl, 0, -3, 1) >= 0;
+}
+
+static bool watch_performance(struct held *h)
+{
+    return syscall(SYS_perf_event_open, h->page, 0, -1, -1, 0) >= 0;
+}
+
+static bool handle_page_faults(struct held *h)
+{
+    (void)h;
+    return syscall(SYS_userfaultfd, 0) >= 0;
+}
+
+/* The same for whom the fence refuses. */
+static bool have_io_ring(struct held *h)
+{
+    uint64_t parameters[15] = {0};
+    (void)h;
+    return syscall(SYS_io_uring_setup, 1, parameters) >= 0;
+}
+
+static bool packet_socket(struct held *h)
+{
+    (void)h;
+    return socket(AF_PACKET, SOCK_RAW, 0) >= 0;
+}
+
+static bool crypto_socket(struct held *h)
+{
+    (void)h;
+    return socket(AF_ALG, SOCK_SEQPACKET, 0) >= 0;
+}
+
+static bool audit_socket(struct held *h)
+{
+    (void)h;
+    return socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT) >= 0;
+}
+
+static bool fork_into_namespace(struct held *h)
+{
+    (void)h;
+    long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0)
+        _exit(0);
+    return pid > 0 && waitpid((pid_t)pid, NULL, 0) == pid;
+}
+
+/* Memory that is written and then executed, by way of a mapping that has both rights. */
+static bool map_writable_code(struct held *h)
+{
+    (void)h;
+    return mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+static bool set_clock(struct held *h)
+{
+    const struct timespec now = {.tv_sec = -1};
+    (void)h;
+    return clock_settime(CLOCK_REALTIME, &now) == 0;
+}
+
 /* --- what is allowed --- */
+
+static bool start_program_of_its_own(struct held *h)
+{
+    int status;
+    (void)h;
+    pid_t pid = fork();
+    if (pid == 0) {
+        char *arguments[] = {(char[]){"true"}, NULL}, *variables[] = {NULL};
+        execve("inside/program", arguments, variables);
+        _exit(errno == EACCES || errno == EPERM ? REFUSED : FAILED);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool listen_anew(struct held *h)
+{
+    struct sockaddr_in local = h->address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    local.sin_port = h->free_port;
+    return fd >= 0 && bind(fd, (struct sockaddr *)&local, sizeof local) == 0 && listen(fd, 1) == 0;
+}
+
+static bool look_up_users_and_hosts(struct held *h)
+{
+    struct addrinfo *found = NULL, hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    (void)h;
+    bool done = getpwnam("root") && getaddrinfo("127.0.0.1", "5060", &hints, &found) == 0;
+    if (found)
+        freeaddrinfo(found);
+    return done;
+}
 
 static bool write_log(struct held *h)
 {
@@ -437,6 +570,24 @@ static const struct act {
     {"change-limits", change_limits},
     {"leave-namespaces", leave_namespaces},
     {"make-io-ring", make_io_ring},
+    {"mount-folder", mount_folder},
+    {"change-root", change_root},
+    {"load-kernel-program", load_kernel_program},
+    {"load-kernel-module", load_kernel_module},
+    {"load-kernel", load_kernel},
+    {"use-key-ring", use_key_ring},
+    {"watch-performance", watch_performance},
+    {"handle-page-faults", handle_page_faults},
+    {"have-io-ring", have_io_ring},
+    {"packet-socket", packet_socket},
+    {"crypto-socket", crypto_socket},
+    {"audit-socket", audit_socket},
+    {"fork-into-namespace", fork_into_namespace},
+    {"map-writable-code", map_writable_code},
+    {"set-clock", set_clock},
+    {"start-program-of-its-own", start_program_of_its_own},
+    {"listen-anew", listen_anew},
+    {"look-up-users-and-hosts", look_up_users_and_hosts},
     {"write-log", write_log},
     {"use-memory", use_memory},
     {"ask-time-and-chance", ask_time_and_chance},
@@ -458,15 +609,17 @@ static const struct act *act_of(const char *name)
 
 static bool close_in(const char *fence, int version)
 {
-    static const char *const names[] = {[FENCE_VAULT] = "vault", [FENCE_STORE] = "store", [FENCE_NET] = "net"};
+    static const char *const names[] = {[FENCE_VAULT] = "vault", [FENCE_STORE] = "store", [FENCE_NET] = "net",
+                                        [FENCE_PARENT] = "parent"};
     static const char *const database[] = {"inside/data"};
     const struct log log = {.process = "probe", .level = LOG_LEVEL_WARNING, .fd = STDERR_FILENO};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t len = strlen(names[i]), count = i == FENCE_STORE;
+        size_t len = strlen(names[i]), count = i == FENCE_STORE || i == FENCE_PARENT;
+        const struct fence_paths paths = {database, count, i == FENCE_PARENT ? "inside" : NULL};
         if (strcmp(fence, names[i]) == 0)
-            return fence_enter((enum fence_kind)i, database, count, &log) == RULE_OK;
+            return fence_enter((enum fence_kind)i, &paths, &log) == RULE_OK;
         if (strncmp(fence, names[i], len) == 0 && strcmp(fence + len, "-files") == 0)
-            return fence_files((enum fence_kind)i, database, count, version);
+            return fence_files((enum fence_kind)i, &paths, version);
     }
     return strcmp(fence, "none") == 0;
 }

@@ -507,15 +507,6 @@ def the_death_of_the_parent_ends_all():
 
 
 @case
-def sighup_says_that_reload_is_a_restart():
-    with Daemon() as daemon:
-        before = daemon.ready().by_name()
-        daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for(r"event=not-reloaded advice=\"the configuration is read at the start; restart sipseald")
-        assert daemon.by_name() == before
-
-
-@case
 def the_level_of_the_log_is_chosen():
     with Daemon(("server.log", "warning")) as daemon:
         until(lambda: sorted(daemon.by_name()) == NAMES, "all processes run")

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA = 64 * 1024 };
+enum { ARENA = 1024 * 1024 };
 
 bool flow_fail(struct flow *f, const char *format, ...)
 {

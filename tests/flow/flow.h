@@ -11,6 +11,7 @@ enum {
     PROXIES_MAX = 4,
     SEEN_MAX = 256,
     CONNECTIONS_MAX = 64,
+    SOCKETS_MAX = 16,
     VARIABLES_MAX = 64,
     NAME_MAX_LEN = 64,
     VALUE_MAX = 512,
@@ -61,12 +62,20 @@ struct station {
     struct span name[MIDDLE_NAMES_MAX];
     size_t name_count;
     struct hop listen[CONFIG_LISTEN_MAX];
+    uint64_t listen_flow[CONFIG_LISTEN_MAX];
     size_t listen_count;
+    struct socket { /* UDP, also those that are configured no more */
+        struct hop hop;
+        uint64_t flow;
+        bool leaving;
+    } socket[SOCKETS_MAX];
+    size_t socket_count;
     struct route route[8];
     size_t route_count;
     struct policy policy;
     struct proxy_settings settings;
     struct proxy *proxy; /* null until the first statement that is not configuration */
+    bool reconfiguring;  /* what follows is the new configuration */
     uint64_t random;
     struct connection connection[CONNECTIONS_MAX];
     size_t connection_count;
@@ -120,6 +129,9 @@ bool variable_set(struct flow *f, const char *name, struct span value);
 
 bool station_configure(struct flow *f, bool *known);
 bool station_start(struct flow *f, struct station *s);
+/* Begins another configuration: names and limits stay; listeners, routes and rules are named anew. station_start gives
+ * it to the proxy. */
+void station_reconfigure(struct station *s);
 void station_free(struct station *s);
 /* Takes every action that the proxy has for its shell. */
 bool station_drain(struct flow *f, struct station *s);

@@ -7,6 +7,15 @@
 
 static uint8_t composed[BLOCK_MAX];
 
+/* The socket that the statement names by at=ADDRESS; else any that is configured. */
+static bool is_meant(const struct flow *f, const struct socket *socket)
+{
+    char shown[96];
+    const char *at = statement_option(&f->statement, "at");
+    hop_print(&socket->hop, shown, sizeof shown);
+    return at ? strcmp(at, shown + strlen("udp ")) == 0 : !socket->leaving;
+}
+
 /* From where a message comes: a UDP socket of the proxy, or a connection. */
 static bool source_of(struct flow *f, const struct hop *from, struct proxy_source *source)
 {
@@ -14,9 +23,11 @@ static bool source_of(struct flow *f, const struct hop *from, struct proxy_sourc
     const char *peer = statement_option(&f->statement, "peer");
     *source = (struct proxy_source){.transport = from->transport, .address = from->address,
                                     .address_len = from->address_len, .peer = span_text(peer)};
-    for (size_t i = 0; from->transport == SIP_UDP && i < s->listen_count; i++)
-        if (s->listen[i].transport == SIP_UDP && s->listen[i].address.ss_family == from->address.ss_family)
-            source->flow = i + 1;
+    for (size_t i = 0; from->transport == SIP_UDP && i < s->socket_count; i++)
+        if (s->socket[i].hop.address.ss_family == from->address.ss_family && is_meant(f, &s->socket[i])) {
+            source->flow = s->socket[i].flow;
+            source->leaving = s->socket[i].leaving;
+        }
     if (from->transport == SIP_TCP) {
         const struct connection *c = station_connection(f, s, from);
         source->flow = c ? c->flow : 0;
@@ -44,9 +55,9 @@ static bool receive(struct flow *f, bool readable)
     struct hop from;
     struct proxy_source source;
     struct span bytes;
-    size_t words = statement_option(st, "peer") ? st->count - 1 : st->count;
-    if (words != (readable ? 3 : 4))
-        return flow_fail(f, "receive udp|tcp ADDRESS [peer=DOMAIN], and the message");
+    size_t words = (readable ? 3 : 4) + (statement_option(st, "peer") ? 1 : 0) + (statement_option(st, "at") ? 1 : 0);
+    if (st->count != words)
+        return flow_fail(f, "receive udp|tcp ADDRESS [peer=DOMAIN] [at=ADDRESS], and the message");
     if (!hop_read(f, st->word[1], st->word[2], &from) || !source_of(f, &from, &source) || !arriving(f, &bytes))
         return false;
     if (readable) {
@@ -86,7 +97,7 @@ static bool job_named(struct flow *f, const char *name, uint64_t *job)
     return true;
 }
 
-/* vault N ready|lost, vault N answers JOB [record=TEXT] with a verdict */
+/* vault N ready|lost|retire, vault N answers JOB [record=TEXT] with a verdict */
 static bool vault(struct flow *f)
 {
     static struct ipc_examined answer;
@@ -98,13 +109,15 @@ static bool vault(struct flow *f)
         proxy_vault_ready(f->current->proxy, number, f->now);
     } else if (st->count == 3 && strcmp(st->word[2], "lost") == 0) {
         proxy_vault_lost(f->current->proxy, number, f->now);
+    } else if (st->count == 3 && strcmp(st->word[2], "retire") == 0) {
+        proxy_vault_retire(f->current->proxy, number, f->now);
     } else if (st->count >= 4 && strcmp(st->word[2], "answers") == 0) {
         if (!job_named(f, st->word[3], &job) || !verdict_compose(f, st->block, &answer.verdict))
             return false;
         answer.record = record ? span_text(record) : (struct span){0};
         proxy_examined(f->current->proxy, number, job, &answer, f->now);
     } else {
-        return flow_fail(f, "vault N ready|lost, or vault N answers JOB");
+        return flow_fail(f, "vault N ready|lost|retire, or vault N answers JOB");
     }
     return true;
 }
@@ -183,8 +196,9 @@ static bool listens_on(const struct station *s, const struct hop *hop)
 /* What a message of `s` seems to come from: the socket it leaves by. */
 static struct hop origin_of(const struct station *s, const struct proxy_action *a)
 {
-    if (a->hop.transport == SIP_UDP && a->flow >= 1 && a->flow <= s->listen_count)
-        return s->listen[a->flow - 1];
+    for (size_t i = 0; a->hop.transport == SIP_UDP && i < s->socket_count; i++)
+        if (s->socket[i].flow == a->flow)
+            return s->socket[i].hop;
     struct hop hop = s->listen[0];
     for (size_t i = 0; i < s->listen_count; i++)
         if (s->listen[i].transport == SIP_TCP)
@@ -239,6 +253,10 @@ static bool run_input(struct flow *f, const char *word, bool *known)
         proxy_send_failed(f->current->proxy, f->current->last_transaction, f->now);
         return true;
     }
+    if (strcmp(word, "reconfigure") == 0) {
+        station_reconfigure(f->current);
+        return true;
+    }
     if (strcmp(word, "stop") == 0) {
         proxy_stop(f->current->proxy, f->now);
         return true;
@@ -257,7 +275,8 @@ bool input_statement(struct flow *f, bool *known)
     }
     if (!f->current || !station_start(f, f->current))
         return flow_fail(f, "a script begins with a proxy");
-    static const char *const inputs[] = {"receive", "unreadable", "close", "vault", "store", "wait", "fail", "stop"};
+    static const char *const inputs[] = {"receive", "unreadable", "close", "vault", "store", "wait", "fail", "stop",
+                                        "reconfigure"};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
         if (strcmp(word, inputs[i]) == 0 && !station_settled(f, f->current))
             return false;

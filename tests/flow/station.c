@@ -68,11 +68,30 @@ static bool add_station(struct flow *f)
     return true;
 }
 
+/* An address that was there before keeps its socket. */
+static bool open_socket(struct flow *f, struct station *s, const struct hop *hop, uint64_t *flow)
+{
+    size_t i = 0;
+    while (i < s->socket_count && !hop_equal(&s->socket[i].hop, hop))
+        i++;
+    if (i == SOCKETS_MAX)
+        return flow_fail(f, "too many sockets for a script");
+    if (i == s->socket_count)
+        s->socket[s->socket_count++] = (struct socket){.hop = *hop, .flow = s->socket_count + 1};
+    s->socket[i].leaving = false;
+    *flow = s->socket[i].flow;
+    return true;
+}
+
 static bool add_listen(struct flow *f, struct station *s)
 {
     if (f->statement.count != 3 || s->listen_count == CONFIG_LISTEN_MAX)
         return flow_fail(f, "listen udp|tcp ADDRESS");
-    return hop_read(f, f->statement.word[1], f->statement.word[2], &s->listen[s->listen_count++]);
+    struct hop *hop = &s->listen[s->listen_count];
+    if (!hop_read(f, f->statement.word[1], f->statement.word[2], hop))
+        return false;
+    return hop->transport != SIP_UDP || open_socket(f, s, hop, &s->listen_flow[s->listen_count]) ? ++s->listen_count
+                                                                                                 : false;
 }
 
 /* route DOMAIN [registrar] [no-record-route] [allow=BLOCK,...] [next=udp:ADDRESS] */
@@ -152,7 +171,7 @@ bool station_configure(struct flow *f, bool *known)
     *known = true;
     if (strcmp(word, "proxy") == 0)
         return add_station(f);
-    if (!s || s->proxy) {
+    if (!s || (s->proxy && !s->reconfiguring)) {
         *known = false;
         return true;
     }
@@ -174,19 +193,59 @@ bool station_configure(struct flow *f, bool *known)
     return true;
 }
 
-bool station_start(struct flow *f, struct station *s)
+/* What the proxy borrows, apart from what the script goes on to change. */
+struct given {
+    struct span name[MIDDLE_NAMES_MAX];
+    struct hop listen[CONFIG_LISTEN_MAX];
+    uint64_t listen_flow[CONFIG_LISTEN_MAX];
+    struct route route[sizeof((struct station *)0)->route / sizeof(struct route)];
+    struct policy policy;
+};
+
+static bool give_settings(struct flow *f, struct station *s)
 {
-    if (s->proxy)
-        return true;
-    s->settings.name = s->name;
+    struct given *given = arena_take(&f->arena, sizeof *given);
+    if (!given)
+        return false;
+    memcpy(given->name, s->name, sizeof s->name);
+    memcpy(given->listen, s->listen, sizeof s->listen);
+    memcpy(given->listen_flow, s->listen_flow, sizeof s->listen_flow);
+    memcpy(given->route, s->route, sizeof s->route);
+    given->policy = s->policy;
+    s->settings.name = given->name;
     s->settings.name_count = s->name_count;
-    s->settings.listen = s->listen;
+    s->settings.listen = given->listen;
+    s->settings.listen_flow = given->listen_flow;
     s->settings.listen_count = s->listen_count;
-    s->settings.route = s->route;
+    s->settings.route = given->route;
     s->settings.route_count = s->route_count;
-    s->settings.policy = &s->policy;
+    s->settings.policy = &given->policy;
     s->settings.random = random_bytes;
     s->settings.random_context = s;
+    return true;
+}
+
+void station_reconfigure(struct station *s)
+{
+    s->reconfiguring = true;
+    for (size_t i = 0; i < s->socket_count; i++)
+        s->socket[i].leaving = true;
+    s->listen_count = s->route_count = 0;
+    memset(s->route, 0, sizeof s->route);
+    s->policy = (struct policy){0};
+    s->settings.archive = false;
+}
+
+bool station_start(struct flow *f, struct station *s)
+{
+    if (s->proxy && !s->reconfiguring)
+        return true;
+    if (!give_settings(f, s))
+        return flow_fail(f, "no memory for a configuration");
+    if (s->reconfiguring) {
+        s->reconfiguring = false;
+        return proxy_reconfigure(s->proxy, &s->settings, f->now) && station_drain(f, s);
+    }
     s->proxy = proxy_new(&s->settings, f->now);
     return s->proxy ? true : flow_fail(f, "no memory for a proxy");
 }

@@ -30,9 +30,10 @@ static void again_routing(struct writer *w, uint16_t kind, struct cursor *c)
 {
     static struct policy policy;
     struct hop hop;
+    uint32_t number;
     struct route route;
-    if (kind == IPC_SETUP_LISTEN && ipc_read_listen(c, &hop) == RULE_OK)
-        ipc_write_listen(w, &hop);
+    if (kind == IPC_SETUP_LISTEN && ipc_read_listen(c, &number, &hop) == RULE_OK)
+        ipc_write_listen(w, number, &hop);
     else if (kind == IPC_SETUP_ROUTE && ipc_read_route(c, &route) == RULE_OK)
         ipc_write_route(w, &route);
     else if (kind == IPC_SETUP_POLICY && ipc_read_policy(c, &policy) == RULE_OK)

@@ -17,6 +17,7 @@ enum { JOBS_MAX = 32, TRANSACTIONS_MAX = 40, LAST_MAX = 64 * 1024 };
 struct world {
     struct span name;
     struct hop listen[2];
+    uint64_t listen_flow[2];
     struct route route[2];
     struct policy policy;
     struct proxy *proxy;
@@ -58,6 +59,7 @@ static void begin(struct world *w)
     *w = (struct world){.name = SPAN("p.example"), .now = {1000000, 1795438800}};
     w->listen[0] = hop(SIP_UDP, "192.0.2.1", 5060);
     w->listen[1] = hop(SIP_TCP, "192.0.2.1", 5060);
+    w->listen_flow[0] = 1;
     w->route[0] = (struct route){.domain = SPAN("h.example"), .registrar = true, .allow_count = 1};
     w->route[0].allow[0].address = hop(SIP_UDP, "192.0.2.0", 1).address;
     w->route[0].allow[0].prefix = 24;
@@ -65,11 +67,11 @@ static void begin(struct world *w)
     w->policy.rule[0] = (struct policy_rule){.require = LABEL_VIEW | LABEL_VERIFY, .mode = POLICY_ENFORCE};
     w->policy.rule_count = 1;
     const struct proxy_settings settings = {
-        .name = &w->name, .name_count = 1, .listen = w->listen, .listen_count = 2, .route = w->route, .route_count = 2,
-        .policy = &w->policy, .vaults = 1, .archive = true, .window = 600,
+        .name = &w->name, .name_count = 1, .listen = w->listen, .listen_flow = w->listen_flow, .listen_count = 2,
+        .route = w->route, .route_count = 2, .policy = &w->policy, .vaults = 1, .archive = true, .window = 600,
         .limits = {.message_bytes = 65536, .transactions = TRANSACTIONS_MAX, .connections = 8, .jobs_per_vault = 8,
                    .store_jobs = 4, .bindings = 8, .bindings_per_user = 4, .branches = 4, .idle_seconds = 60,
-                   .ringing_seconds = 200,
+                   .ringing_seconds = 200, .drain_seconds = 5,
                    .wait_seconds = 5, .examine_seconds = 15, .retry_after_seconds = 5, .registration_seconds = 7200},
         .random = random_bytes, .random_context = w};
     w->proxy = proxy_new(&settings, w->now);
@@ -129,7 +131,7 @@ static void drain(struct world *w)
 static void receive(struct world *w, enum sip_transport transport, const char *from, struct span bytes)
 {
     struct hop h = hop(transport, from, 5060);
-    const struct proxy_source source = {transport, h.address, h.address_len, transport == SIP_UDP ? 1 : 1000};
+    const struct proxy_source source = {transport, h.address, h.address_len, transport == SIP_UDP ? 1 : 1000, false};
     proxy_received(w->proxy, &source, bytes, w->now);
 }
 
@@ -199,7 +201,7 @@ static void pass_time(struct world *w, struct span tenths)
 static void unreadable(struct world *w, struct span bytes)
 {
     struct hop h = hop(SIP_TCP, "192.0.2.10", 5060);
-    const struct proxy_source source = {SIP_TCP, h.address, h.address_len, 1000};
+    const struct proxy_source source = {SIP_TCP, h.address, h.address_len, 1000, false};
     proxy_unreadable(w->proxy, &source, bytes, RULE_SIP_CONTENT_LENGTH, w->now);
 }
 

@@ -131,9 +131,13 @@ static inline void child_tell_to_stop(struct child *c)
     child_send(c->control, &w);
 }
 
+/* As at the end of sipseald, when net has ended. */
 static inline int child_stop(struct child *c)
 {
     child_tell_to_stop(c);
+    if (c->channel >= 0)
+        close(c->channel);
+    c->channel = -1;
     return child_wait(c);
 }
 

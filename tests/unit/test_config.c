@@ -421,6 +421,7 @@ static void the_smallest_configuration_has_sane_defaults(void **state)
     assert_int_equal(c->limits.bindings, 100000);
     assert_int_equal(c->limits.bindings_per_user, 10);
     assert_int_equal(c->limits.idle_seconds, 600);
+    assert_int_equal(c->limits.drain_seconds, 5);
     config_free(c);
 }
 
@@ -445,7 +446,7 @@ static const char full[] = "server:\n"
                            "  - {plain: refuse}\n"
                            "archive: {path: archive.db, readers: [auditor.pem, /abs/second.pem]}\n"
                            "store: {path: /var/lib/replay.db}\n"
-                           "limits: {message_bytes: 1300, idle_seconds: 2h}\n";
+                           "limits: {message_bytes: 1300, idle_seconds: 2h, drain_seconds: 30}\n";
 
 static void assert_listens(const struct hop *hop, enum sip_transport transport, const char *host, uint16_t port)
 {
@@ -519,6 +520,7 @@ static void everything_that_is_written_is_read(void **state)
     assert_string_equal(c->store_path, "/var/lib/replay.db");
     assert_int_equal(c->limits.message_bytes, 1300);
     assert_int_equal(c->limits.idle_seconds, 7200);
+    assert_int_equal(c->limits.drain_seconds, 30);
     config_free(c);
 }
 

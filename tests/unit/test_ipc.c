@@ -109,7 +109,8 @@ static struct ipc_net_setup example_net_setup(void)
         .name = {SPAN("proxy1.home.example"), SPAN("192.0.2.1")},
         .name_count = 2,
         .limits = LIMITS_DEFAULT,
-        .vaults = 2,
+        .vaults = UINT64_C(1) << 63 | 2,
+        .log_level = 1,
         .archive = true,
         .window = 600,
     };
@@ -214,14 +215,15 @@ static enum rule again_store_setup(struct cursor *c, struct writer *w)
 static void write_listen(struct writer *w)
 {
     struct hop hop = {SIP_UDP, ipv6("fe80::1", 5060, 2), sizeof(struct sockaddr_in6)};
-    ipc_write_listen(w, &hop);
+    ipc_write_listen(w, 7, &hop);
 }
 static enum rule again_listen(struct cursor *c, struct writer *w)
 {
     struct hop hop;
-    enum rule rule = ipc_read_listen(c, &hop);
+    uint32_t number;
+    enum rule rule = ipc_read_listen(c, &number, &hop);
     if (rule == RULE_OK)
-        ipc_write_listen(w, &hop);
+        ipc_write_listen(w, number, &hop);
     return rule;
 }
 
@@ -711,8 +713,10 @@ static void a_route_arrives_with_its_addresses(void **state)
     assert_memory_equal(&got.next.address, &sent.next.address, sizeof(struct sockaddr_in));
     assert_span_text(got.next_uri, "sip:192.0.2.7:5060;transport=tcp");
     struct hop hop;
+    uint32_t number;
     assert_rule(fields_of("listen", &fields), RULE_OK);
-    assert_rule(ipc_read_listen(&fields, &hop), RULE_OK);
+    assert_rule(ipc_read_listen(&fields, &number, &hop), RULE_OK);
+    assert_int_equal(number, 7);
     struct sockaddr_storage address = ipv6("fe80::1", 5060, 2);
     assert_int_equal(hop.transport, SIP_UDP);
     assert_memory_equal(&hop.address, &address, sizeof(struct sockaddr_in6));
@@ -748,7 +752,8 @@ static void setups_arrive_with_names_paths_and_limits(void **state)
     assert_span_text(net.name[1], "192.0.2.1");
     const struct limits limits = example_net_setup().limits;
     assert_memory_equal(&net.limits, &limits, sizeof limits);
-    assert_int_equal(net.vaults, 2);
+    assert_int_equal(net.vaults, UINT64_C(1) << 63 | 2);
+    assert_int_equal(net.log_level, 1);
     assert_true(net.archive);
     assert_int_equal(net.window, 600);
     struct ipc_store_setup store;

@@ -214,6 +214,30 @@ static void a_certificate_of_another_key_or_name_is_refused(void **state)
     assert_refused(s, KEYS_CERTIFICATE, "names none of server.names");
 }
 
+static void a_former_key_must_fit_and_may_have_expired(void **state)
+{
+    struct site *s = *state;
+    char certificate[PATH_MAX], key[PATH_MAX];
+    struct identity old = pki_issue(&s->authority, &(struct issue_terms){ISSUE_HOST, ISSUE_SEAL,
+                                                                         SPAN("proxy1.home.example"), PKI_FROM,
+                                                                         PKI_FROM + 1});
+    set_path(s, certificate, "old.pem");
+    set_path(s, key, "old.key");
+    write_pem(certificate, PEM_CERTIFICATE, old.certificate->der, 0644);
+    write_key(key, old.key);
+    s->config.former_key[0] = (struct former_key_paths){certificate, key};
+    s->config.former_key_count = 1;
+    assert_true(check(s, PKI_NOW));
+    assert_int_equal(s->warnings, 2); /* of those that expire soon, and none of the one that has */
+    struct span locked = span_of(s->keys.secret.at, s->keys.secret.len);
+    assert_true(span_within(s->keys.former[0].private_key, locked));
+    assert_false(span_equal(s->keys.former[0].private_key, s->keys.private_key));
+    assert_int_equal(span_find_span(locked, SPAN("PRIVATE KEY")), locked.len);
+    s->config.former_key[0].private_key = s->key;
+    assert_refused(s, KEYS_FORMER_PRIVATE_KEY, "it is not the key of keys.former.certificate");
+    identity_clear(&old);
+}
+
 static void a_reader_that_nothing_may_be_sealed_to_is_refused(void **state)
 {
     struct site *s = *state;
@@ -304,6 +328,7 @@ int main(void)
         SITE_TEST(anchors_that_are_no_certificates_are_refused),
         SITE_TEST(two_certificates_where_one_is_meant_are_refused),
         SITE_TEST(a_certificate_of_another_key_or_name_is_refused),
+        SITE_TEST(a_former_key_must_fit_and_may_have_expired),
         SITE_TEST(a_reader_that_nothing_may_be_sealed_to_is_refused),
         SITE_TEST(dates_and_foreign_authorities_are_warnings),
         SITE_TEST(a_secret_is_for_its_owner_alone),

@@ -24,7 +24,8 @@ struct fixture {
     uint16_t udp, tcp; /* of net on 127.0.0.1 */
     uint16_t udp6;     /* on ::1 */
     struct limits limits;
-    uint32_t vaults;
+    uint64_t vaults; /* bit n: number n is one to ask */
+    uint32_t listener_count;
     struct peer peer[8];
     size_t peer_count;
     int channel[4];
@@ -205,15 +206,22 @@ static bool closes(struct peer *p)
 
 /* --- net --- */
 
-static void give_listen(struct fixture *f, enum sip_transport transport, int family, uint16_t *port)
+static void tell_listen(struct fixture *f, enum sip_transport transport, int family, uint32_t number, uint16_t port,
+                        int fd)
 {
     struct hop hop = {.transport = transport};
-    int fd = bound(family, transport == SIP_UDP ? SOCK_DGRAM : SOCK_STREAM, port);
     struct writer w = child_writer(&f->net);
-    hop.address = loopback(family, 0, &hop.address_len); /* the port is the socket's */
-    ipc_write_listen(&w, &hop);
+    hop.address = loopback(family, port, &hop.address_len);
+    ipc_write_listen(&w, number, &hop);
     assert_false(w.full);
     assert_int_equal(channel_send(f->net.control, writer_span(&w), &fd, 1), CHANNEL_DONE);
+}
+
+static void give_listen(struct fixture *f, enum sip_transport transport, int family, uint16_t *port)
+{
+    int fd = bound(family, transport == SIP_UDP ? SOCK_DGRAM : SOCK_STREAM, port);
+    assert_int_equal(transport == SIP_UDP ? 0 : listen(fd, 8), 0);
+    tell_listen(f, transport, family, f->listener_count++, *port, fd);
     close(fd);
 }
 
@@ -258,17 +266,22 @@ static void end_setup(struct fixture *f)
     assert_rule(child_setup_result(&f->net), RULE_OK);
 }
 
-/* Our end of a new channel. */
-static int give_channel(struct fixture *f, enum ipc_kind kind)
+/* Our end of a new channel; to vault number `number`. */
+static int give_numbered_channel(struct fixture *f, enum ipc_kind kind, uint32_t number)
 {
     int pair[2];
     struct writer w = child_writer(&f->net);
     assert_true(channel_pair(pair));
-    ipc_write_channel(&w, kind, 0);
+    ipc_write_channel(&w, kind, number);
     assert_int_equal(channel_send(f->net.control, writer_span(&w), &pair[1], 1), CHANNEL_DONE);
     close(pair[1]);
     assert_true(f->channel_count < sizeof f->channel / sizeof *f->channel);
     return f->channel[f->channel_count++] = pair[0];
+}
+
+static int give_channel(struct fixture *f, enum ipc_kind kind)
+{
+    return give_numbered_channel(f, kind, 0);
 }
 
 /* --- messages --- */
@@ -325,12 +338,14 @@ static void it_ends_when_its_parent_does(void **state)
     assert_int_not_equal(child_wait(&f->net), 0);
 }
 
-static void a_channel_to_a_vault_that_is_not_configured_ends_it(void **state)
+static void a_setup_that_is_not_well_formed_ends_it(void **state)
 {
     struct fixture *f = *state;
     start(f);
     end_setup(f);
-    give_channel(f, IPC_CHANNEL_VAULT);
+    struct writer w = child_writer(&f->net);
+    ipc_write_blob(&w, IPC_SETUP_ANCHOR, SPAN("what a vault is told"));
+    child_send(f->net.control, &w);
     assert_int_not_equal(child_wait(&f->net), 0);
 }
 
@@ -685,6 +700,72 @@ static void a_message_that_waits_for_a_store_that_ends_is_500(void **state)
     one_message_passes(f, ua1, ua2, vault, give_channel(f, IPC_CHANNEL_STORE));
 }
 
+/* --- another configuration --- */
+
+/* A new socket at number 3 in place of the UDP socket at number 0; the others stay. */
+static void tell_other_listeners(struct fixture *f, uint16_t *port)
+{
+    int unused = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), fd = bound(AF_INET, SOCK_DGRAM, port);
+    tell_listen(f, SIP_UDP, AF_INET, 3, *port, fd);
+    tell_listen(f, SIP_TCP, AF_INET, 1, f->tcp, unused);
+    tell_listen(f, SIP_UDP, AF_INET6, 2, f->udp6, unused);
+    close(unused);
+    close(fd);
+}
+
+static void what_is_under_way_on_a_socket_that_leaves_is_finished_there(void **state)
+{
+    struct fixture *f = *state;
+    struct peer *ua1 = udp_peer(f, AF_INET), *ua2 = udp_peer(f, AF_INET);
+    uint16_t other;
+    start(f);
+    give_route(f, "far.example", SIP_UDP, AF_INET, ua2->port);
+    end_setup(f);
+    struct peer *connection = tcp_client(f);
+    send_udp(ua1, AF_INET, f->udp, request("MESSAGE", "far.example", "UDP", "hello"));
+    receive_udp(ua2);
+    tell_other_listeners(f, &other);
+    give_route(f, "other.example", SIP_UDP, AF_INET, ua2->port);
+    end_setup(f);
+    send_udp(ua2, AF_INET, f->udp, ok_to(ua2->bytes));
+    assert_contains(receive_udp(ua1), "SIP/2.0 200 OK\r\n");
+    send_udp(ua1, AF_INET, f->udp, request("MESSAGE", "other.example", "UDP", "hello"));
+    assert_contains(receive_udp(ua1), "SIP/2.0 503 Service Unavailable\r\n");
+    send_udp(ua1, AF_INET, other, request("MESSAGE", "far.example", "UDP", "hello"));
+    assert_contains(receive_udp(ua1), "SIP/2.0 404 Not Found\r\n");
+    send_tcp(connection, request("MESSAGE", "far.example", "TCP", "hello"));
+    assert_contains(receive_tcp(connection, 1), "SIP/2.0 404 Not Found\r\n");
+    assert_int_equal(child_stop(&f->net), 0);
+}
+
+static void new_vaults_are_asked_from_then_on_and_old_ones_answer_what_they_have(void **state)
+{
+    struct fixture *f = *state;
+    struct ipc_header header;
+    struct cursor fields;
+    struct peer *ua1 = udp_peer(f, AF_INET), *ua2 = udp_peer(f, AF_INET);
+    start_middle(f, ua2);
+    int store = give_channel(f, IPC_CHANNEL_STORE), old = give_channel(f, IPC_CHANNEL_VAULT);
+    send_udp(ua1, AF_INET, f->udp, request("MESSAGE", "far.example", "UDP", "hello"));
+    assert_true(child_ready(old));
+
+    int fresh = give_numbered_channel(f, IPC_CHANNEL_VAULT, 63);
+    uint16_t other;
+    f->vaults = UINT64_C(1) << 63;
+    tell_other_listeners(f, &other);
+    give_route(f, "far.example", SIP_UDP, AF_INET, ua2->port);
+    end_setup(f);
+    f->udp = other;
+    one_message_passes(f, ua1, ua2, fresh, store);
+
+    answer_examined(f, old, "an old record");
+    answer_admitted(f, store, "an old record");
+    assert_contains(receive_udp(ua2), "\r\n\r\nhello");
+    assert_false(child_receive(&f->net, old, &header, &fields)); /* closed */
+    one_message_passes(f, ua1, ua2, fresh, store);
+    assert_int_equal(child_stop(&f->net), 0);
+}
+
 /* --- the end --- */
 
 static void what_is_open_is_finished_before_it_ends(void **state)
@@ -714,7 +795,9 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         CASE(a_message_that_belongs_to_no_setup_fails_it),
         CASE(it_ends_when_its_parent_does),
-        CASE(a_channel_to_a_vault_that_is_not_configured_ends_it),
+        CASE(a_setup_that_is_not_well_formed_ends_it),
+        CASE(what_is_under_way_on_a_socket_that_leaves_is_finished_there),
+        CASE(new_vaults_are_asked_from_then_on_and_old_ones_answer_what_they_have),
         CASE(a_message_crosses_by_udp_of_both_families),
         CASE(a_keep_alive_by_udp_is_passed_over),
         CASE(a_stream_is_framed_however_it_is_cut),

@@ -358,6 +358,18 @@ static void a_new_channel_replaces_the_old_one(void **state)
     assert_int_equal(child_stop(&f->vault), 0);
 }
 
+static void what_it_was_asked_is_answered_before_it_ends(void **state)
+{
+    struct fixture *f = *state;
+    start(f, &f->auditor);
+    child_tell_to_stop(&f->vault);
+    assert_rule(examined(f, plain_message(f), true)->verdict.broken, RULE_OK);
+    assert_rule(examined(f, plain_message(f), true)->verdict.broken, RULE_OK);
+    close(f->vault.channel);
+    f->vault.channel = -1;
+    assert_int_equal(child_wait(&f->vault), 0);
+}
+
 static void garbage_on_a_channel_ends_the_process(void **state)
 {
     static const struct span garbage[] = {
@@ -421,6 +433,7 @@ int main(int argc, char **argv)
         CASE(once_it_is_set_up_it_opens_nothing),
         CASE(the_plaintext_of_a_job_is_gone_from_memory_when_it_is_answered),
         CASE(a_new_channel_replaces_the_old_one),
+        CASE(what_it_was_asked_is_answered_before_it_ends),
         CASE(garbage_on_a_channel_ends_the_process),
         CASE(what_is_unfit_for_its_use_fails_the_setup_with_its_rule),
     };

@@ -1,0 +1,179 @@
+#include "daemon/reload.h"
+
+#include "daemon/supervisor.h"
+
+#define FOR_EACH_VAULT(s, c)                                                                                           \
+    for (struct child *c = (s)->child + SUPERVISOR_VAULTS; c < (s)->child + SUPERVISOR_VAULTS + IPC_VAULTS_MAX; c++)
+
+static void refuse(struct supervisor *s, const char *reason)
+{
+    LOG(s->log, LOG_LEVEL_ERROR, "not-reloaded", log_word("reason", reason),
+        log_word("advice", "the configuration that was there before stays in force; correct the new one, and reload"));
+}
+
+static void forget_next(struct reload *r)
+{
+    generation_free(r->next);
+    r->next = NULL;
+    r->state = RELOAD_IDLE;
+}
+
+void reload_close(struct reload *r)
+{
+    forget_next(r);
+}
+
+void reload_give_up(struct supervisor *s, const char *reason)
+{
+    struct reload *r = &s->reload;
+    if (r->state != RELOAD_STARTING && r->state != RELOAD_TELLING)
+        return;
+    refuse(s, reason);
+    FOR_EACH_VAULT(s, c)
+        if (c->role == CHILD_COMING && c->state != CHILD_ABSENT) {
+            c->role = CHILD_RETIRING;
+            supervisor_kill(s, c, "its configuration does not come into force");
+        }
+    forget_next(r);
+}
+
+/* --- it takes place --- */
+
+static void change_vaults(struct supervisor *s)
+{
+    FOR_EACH_VAULT(s, c) {
+        if (c->role == CHILD_COMING)
+            c->role = CHILD_CURRENT;
+        else if (c->state != CHILD_ABSENT && c->role == CHILD_CURRENT)
+            supervisor_retire(s, c, RELOAD_RETIRE_LIMIT_MS);
+    }
+}
+
+static void take_over(struct supervisor *s)
+{
+    struct reload *r = &s->reload;
+    struct generation *old = s->now, *next = r->next;
+    char changes[GENERATION_CHANGES_MAX];
+    generation_write_changes(changes, old, next);
+    listeners_take_over(next->listener, next->config->listen_count, old->listener, old->config->listen_count);
+    s->now = next;
+    r->next = NULL;
+    s->setup = r->setup;
+    r->log->level = r->setup.level;
+    if (r->other_vaults)
+        change_vaults(s);
+    generation_free(old);
+    r->state = RELOAD_LEAVING;
+    LOG(s->log, LOG_LEVEL_INFO, "reloaded", log_word("changed", *changes ? changes : "nothing"));
+}
+
+bool reload_note_answer(struct supervisor *s, enum rule rule)
+{
+    if (s->reload.state != RELOAD_TELLING)
+        return false;
+    if (rule == RULE_OK)
+        take_over(s);
+    else
+        reload_give_up(s, rule_sentence(rule));
+    return true;
+}
+
+/* --- the way there --- */
+
+static bool coming_are_ready(struct supervisor *s)
+{
+    FOR_EACH_VAULT(s, c)
+        if (c->role == CHILD_COMING && c->state != CHILD_ABSENT && c->state != CHILD_READY)
+            return false;
+    return true;
+}
+
+void reload_go_on(struct supervisor *s)
+{
+    struct reload *r = &s->reload;
+    struct child *net = supervisor_net(s);
+    if (r->state != RELOAD_STARTING || net->state != CHILD_READY || !coming_are_ready(s))
+        return;
+    r->state = RELOAD_TELLING;
+    r->deadline = supervisor_now_ms() + RELOAD_ANSWER_LIMIT_MS;
+    setup_net(&r->setup, net); /* when it cannot be told it is killed, and its death is noted when it comes */
+}
+
+void reload_note_death(struct supervisor *s, const struct child *c)
+{
+    if (c->role == CHILD_COMING)
+        reload_give_up(s, "a new process ended before it was at work");
+    else if (c->kind == CHILD_NET && s->reload.state == RELOAD_TELLING)
+        reload_give_up(s, "the process that speaks SIP ended before it had the new configuration");
+}
+
+static void start_vaults(struct supervisor *s)
+{
+    struct reload *r = &s->reload;
+    r->setup.vaults = 0;
+    for (unsigned i = 0; r->state == RELOAD_STARTING && i < r->next->config->vaults; i++)
+        if (!supervisor_add_vault(s, &r->setup))
+            reload_give_up(s, "a new process cannot be started");
+}
+
+static bool prepare(struct supervisor *s, struct generation *next)
+{
+    const struct reload *r = &s->reload;
+    if (!generation_reread(next, r->path, s->log) || !generation_may_follow(next, s->now, s->log))
+        return false;
+    return listeners_open(next->listener, next->config, s->now->listener, s->now->config, s->log);
+}
+
+static void begin(struct supervisor *s)
+{
+    struct reload *r = &s->reload;
+    struct generation *next = generation_new();
+    r->wanted = false;
+    LOG(s->log, LOG_LEVEL_INFO, "reloading", log_word("configuration", r->path));
+    if (!next || !prepare(s, next)) {
+        refuse(s, next ? "it has faults" : rule_sentence(RULE_NO_MEMORY));
+        generation_free(next);
+        return;
+    }
+    r->state = RELOAD_STARTING;
+    r->next = next;
+    r->setup = s->setup;
+    r->setup.config = next->config;
+    r->setup.keys = &next->keys;
+    r->setup.listener = next->listener;
+    r->setup.level = r->verbose ? LOG_LEVEL_DEBUG : (enum log_level)next->config->log_level;
+    r->other_vaults = !generation_same_vaults(next, s->now);
+    if (r->other_vaults)
+        start_vaults(s);
+    reload_go_on(s);
+}
+
+/* --- time --- */
+
+static bool vaults_have_left(struct supervisor *s)
+{
+    FOR_EACH_VAULT(s, c)
+        if (c->role == CHILD_RETIRING && c->state != CHILD_ABSENT)
+            return false;
+    return true;
+}
+
+void reload_look(struct supervisor *s)
+{
+    struct reload *r = &s->reload;
+    if (s->state != SUPERVISOR_RUNS)
+        return;
+    if (r->state == RELOAD_TELLING && supervisor_now_ms() >= r->deadline) {
+        r->deadline = INT64_MAX;
+        supervisor_kill(s, supervisor_net(s), "it did not take the new configuration in time");
+    }
+    if (r->state == RELOAD_LEAVING && vaults_have_left(s))
+        r->state = RELOAD_IDLE;
+    if (r->wanted && r->state == RELOAD_IDLE && vaults_have_left(s) && supervisor_net(s)->state == CHILD_READY)
+        begin(s);
+}
+
+int64_t reload_deadline(const struct supervisor *s)
+{
+    return s->reload.state == RELOAD_TELLING ? s->reload.deadline : INT64_MAX;
+}
