@@ -131,7 +131,8 @@ static void drain(struct world *w)
 static void receive(struct world *w, enum sip_transport transport, const char *from, struct span bytes)
 {
     struct hop h = hop(transport, from, 5060);
-    const struct proxy_source source = {transport, h.address, h.address_len, transport == SIP_UDP ? 1 : 1000, false};
+    const struct proxy_source source = {.transport = transport, .address = h.address, .address_len = h.address_len,
+                                        .flow = transport == SIP_UDP ? 1 : 1000};
     proxy_received(w->proxy, &source, bytes, w->now);
 }
 
@@ -201,7 +202,8 @@ static void pass_time(struct world *w, struct span tenths)
 static void unreadable(struct world *w, struct span bytes)
 {
     struct hop h = hop(SIP_TCP, "192.0.2.10", 5060);
-    const struct proxy_source source = {SIP_TCP, h.address, h.address_len, 1000, false};
+    const struct proxy_source source = {
+        .transport = SIP_TCP, .address = h.address, .address_len = h.address_len, .flow = 1000};
     proxy_unreadable(w->proxy, &source, bytes, RULE_SIP_CONTENT_LENGTH, w->now);
 }
 
