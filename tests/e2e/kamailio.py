@@ -5,7 +5,7 @@ import socket
 
 from processes import Process, until
 
-MODULES = ["tm", "pv", "maxfwd", "sl"]
+MODULES = ["tm", "pv", "maxfwd", "sl", "rr"]
 
 CONFIG = """#!KAMAILIO
 debug={debug}
@@ -28,6 +28,15 @@ request_route {{
         sl_send_reply("200", "OK");
         exit;
     }}
+    if (method == "CANCEL") {{
+        if (t_check_trans()) t_relay();
+        exit;
+    }}
+    if (loose_route()) {{
+        t_relay();
+        exit;
+    }}
+    if (method == "INVITE") record_route();
 {routes}
     sl_send_reply("404", "No Route");
 }}

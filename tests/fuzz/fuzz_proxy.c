@@ -63,7 +63,8 @@ static void begin(struct world *w)
     w->route[0] = (struct route){.domain = SPAN("h.example"), .registrar = true, .allow_count = 1};
     w->route[0].allow[0].address = hop(SIP_UDP, "192.0.2.0", 1).address;
     w->route[0].allow[0].prefix = 24;
-    w->route[1] = (struct route){.domain = SPAN("*"), .has_next = true, .next = hop(SIP_UDP, "198.51.100.1", 5060)};
+    w->route[1] = (struct route){.domain = SPAN("*"), .has_next = true, .next = hop(SIP_UDP, "198.51.100.1", 5060),
+                                .record_route = true};
     w->policy.rule[0] = (struct policy_rule){.require = LABEL_VIEW | LABEL_VERIFY, .mode = POLICY_ENFORCE};
     w->policy.rule_count = 1;
     const struct proxy_settings settings = {
@@ -102,7 +103,8 @@ static void note_send(struct world *w, const struct proxy_action *a)
     }
     require((rule == RULE_OK || rule == RULE_SIP_CONTENT_LENGTH) && m.is_request);
     require(m.has_max_forwards && span_equal(m.via.host, w->name));
-    require(a->hop.transport != SIP_UDP || a->bytes.len <= PROXY_UDP_MAX);
+    /* But for a MESSAGE there is a way back from TCP (RFC 3261 18.1.1). */
+    require(a->hop.transport != SIP_UDP || a->bytes.len <= PROXY_UDP_MAX || m.method != SIP_MESSAGE);
     /* REQ-GEN-2, REQ-GEN-3: the body is one that came. */
     require(m.body.len == 0 || span_find_span(w->input, m.body) < w->input.len);
     w->transaction = a->transaction;
