@@ -420,6 +420,8 @@ static void the_smallest_configuration_has_sane_defaults(void **state)
     assert_int_equal(c->limits.store_jobs, 1024);
     assert_int_equal(c->limits.bindings, 100000);
     assert_int_equal(c->limits.bindings_per_user, 10);
+    assert_int_equal(c->limits.branches, 10);
+    assert_int_equal(c->limits.ringing_seconds, 200);
     assert_int_equal(c->limits.idle_seconds, 600);
     assert_int_equal(c->limits.drain_seconds, 5);
     config_free(c);
@@ -438,7 +440,7 @@ static const char full[] = "server:\n"
                            "routes:\n"
                            "  - domain: home.example\n"
                            "    registrar: {allow: [127.0.0.0/8, 192.0.2.9, \"2001:db8::/32\", \"::/0\"]}\n"
-                           "  - {domain: far.example, next: \"sip:192.0.2.7:5070;transport=TCP\"}\n"
+                           "  - {domain: far.example, next: \"sip:192.0.2.7:5070;transport=TCP\", record_route: false}\n"
                            "  - {domain: \"*\", next: \"sip:[2001:db8::7]\"}\n"
                            "policy:\n"
                            "  - {methods: [MESSAGE, X-NEW], content: [Text/*, \"*\"], require: [view, verify],\n"
@@ -446,7 +448,8 @@ static const char full[] = "server:\n"
                            "  - {plain: refuse}\n"
                            "archive: {path: archive.db, readers: [auditor.pem, /abs/second.pem]}\n"
                            "store: {path: /var/lib/replay.db}\n"
-                           "limits: {message_bytes: 1300, idle_seconds: 2h, drain_seconds: 30}\n";
+                           "limits: {message_bytes: 1300, branches: 3, ringing_seconds: 5m, idle_seconds: 2h,\n"
+                           "         drain_seconds: 30}\n";
 
 static void assert_listens(const struct hop *hop, enum sip_transport transport, const char *host, uint16_t port)
 {
@@ -519,6 +522,9 @@ static void everything_that_is_written_is_read(void **state)
     assert_string_equal(c->archive_reader_path[1], "/abs/second.pem");
     assert_string_equal(c->store_path, "/var/lib/replay.db");
     assert_int_equal(c->limits.message_bytes, 1300);
+    assert_int_equal(c->limits.branches, 3);
+    assert_int_equal(c->limits.ringing_seconds, 300);
+    assert_true(c->route[0].record_route && !c->route[1].record_route);
     assert_int_equal(c->limits.idle_seconds, 7200);
     assert_int_equal(c->limits.drain_seconds, 30);
     config_free(c);
