@@ -53,44 +53,51 @@ static void load_certificate(struct loader *l, enum keys_setting setting, size_t
 
 /* --- the private key: its bytes are never outside locked memory --- */
 
-static bool decode_private_key(struct keys *keys, struct span text)
+static bool decode_private_key(struct locked_memory *secret, struct span text, struct span *key)
 {
     /* Behind the text, in the same locked memory; given back with it, never by arena_close. */
     struct arena room = {
-        .at = keys->secret.at + KEYS_SECRET_FILE_MAX,
-        .cap = keys->secret.len - KEYS_SECRET_FILE_MAX,
+        .at = secret->at + KEYS_SECRET_FILE_MAX,
+        .cap = secret->len - KEYS_SECRET_FILE_MAX,
         .fail_after = SIZE_MAX,
     };
-    struct span key = {0};
-    enum rule rule = pem_only(&room, text, PEM_PRIVATE_KEY, &key);
-    bytes_wipe(keys->secret.at, KEYS_SECRET_FILE_MAX);
-    if (rule != RULE_OK || key.len == 0 || key.len > CONFIG_KEY_MAX)
-        return false;
-    keys->private_key = key;
-    return true;
+    enum rule rule = pem_only(&room, text, PEM_PRIVATE_KEY, key);
+    bytes_wipe(secret->at, KEYS_SECRET_FILE_MAX);
+    if (rule == RULE_OK && key->len > 0 && key->len <= CONFIG_KEY_MAX)
+        return true;
+    *key = (struct span){0};
+    return false;
 }
 
-static void load_private_key(struct loader *l, const char *path)
+static void load_private_key(struct loader *l, enum keys_setting setting, const char *path,
+                             struct locked_memory *secret, struct span *key)
 {
     char problem[FILE_PROBLEM_MAX];
     int fd;
     size_t size;
-    if (!locked_open(&l->keys->secret, (size_t)2 * KEYS_SECRET_FILE_MAX)) {
-        tell(l, KEYS_PRIVATE_KEY, 0, "there is no locked memory for it; allow this process more memory");
+    if (!locked_open(secret, (size_t)2 * KEYS_SECRET_FILE_MAX)) {
+        tell(l, setting, 0, "there is no locked memory for it; allow this process more memory");
         return;
     }
     if (!config_file_open(path, KEYS_SECRET_FILE_MAX, true, &fd, &size, problem) ||
-        !config_file_fill(fd, l->keys->secret.at, size, problem)) {
-        tell(l, KEYS_PRIVATE_KEY, 0, "%s", problem);
+        !config_file_fill(fd, secret->at, size, problem)) {
+        tell(l, setting, 0, "%s", problem);
         return;
     }
-    if (!decode_private_key(l->keys, span_of(l->keys->secret.at, size)))
-        tell(l, KEYS_PRIVATE_KEY, 0,
+    if (!decode_private_key(secret, span_of(secret->at, size), key))
+        tell(l, setting, 0,
              "%s does not hold one unencrypted PKCS#8 private key; convert it with openssl pkcs8 -topk8 -nocrypt",
              path);
 }
 
 /* --- trust: a file, or the files of a folder --- */
+
+/* Where it goes. */
+struct trusted {
+    enum keys_setting setting;
+    struct span *anchor, *crl;
+    size_t *anchor_count, *crl_count;
+};
 
 static bool keep(struct span *list, size_t max, size_t *count, struct span der)
 {
@@ -100,8 +107,8 @@ static bool keep(struct span *list, size_t max, size_t *count, struct span der)
     return true;
 }
 
-static void take_blocks(struct loader *l, const char *path, struct span text, const char *type, size_t size_max,
-                        struct span *list, size_t max, size_t *count)
+static void take_blocks(struct loader *l, enum keys_setting setting, const char *path, struct span text,
+                        const char *type, size_t size_max, struct span *list, size_t max, size_t *count)
 {
     struct span rest = text, der;
     for (;;) {
@@ -109,34 +116,34 @@ static void take_blocks(struct loader *l, const char *path, struct span text, co
         if (rule == RULE_OK && der.len == 0)
             return;
         if (rule != RULE_OK || der.len > size_max) {
-            tell(l, KEYS_TRUST, 0, "%s holds a %s block that is broken, or larger than %zu bytes; replace it", path,
+            tell(l, setting, 0, "%s holds a %s block that is broken, or larger than %zu bytes; replace it", path,
                  type, size_max);
             return;
         }
         if (!keep(list, max, count, der)) {
-            tell(l, KEYS_TRUST, 0, "there are more than %zu %s blocks; keep only those that are needed", max, type);
+            tell(l, setting, 0, "there are more than %zu %s blocks; keep only those that are needed", max, type);
             return;
         }
     }
 }
 
-static void load_trust_file(struct loader *l, const char *path)
+static void load_trust_file(struct loader *l, const struct trusted *to, const char *path)
 {
     char problem[FILE_PROBLEM_MAX];
     uint8_t *bytes;
     size_t size;
-    struct keys *k = l->keys;
     if (!config_file_read(path, KEYS_FILE_MAX, &bytes, &size, problem)) {
-        tell(l, KEYS_TRUST, 0, "%s", problem);
+        tell(l, to->setting, 0, "%s", problem);
         return;
     }
     struct span text = span_of(bytes, size);
-    size_t before = k->anchor_count + k->crl_count;
-    take_blocks(l, path, text, PEM_CERTIFICATE, CERTIFICATE_MAX, k->anchor, TRUST_ANCHORS_MAX, &k->anchor_count);
-    take_blocks(l, path, text, PEM_CRL, CONFIG_CRL_MAX, k->crl, KEYS_CRLS_MAX, &k->crl_count);
+    size_t before = *to->anchor_count + *to->crl_count;
+    take_blocks(l, to->setting, path, text, PEM_CERTIFICATE, CERTIFICATE_MAX, to->anchor, TRUST_ANCHORS_MAX,
+                to->anchor_count);
+    take_blocks(l, to->setting, path, text, PEM_CRL, CONFIG_CRL_MAX, to->crl, KEYS_CRLS_MAX, to->crl_count);
     free(bytes);
-    if (l->ok && k->anchor_count + k->crl_count == before)
-        tell(l, KEYS_TRUST, 0, "%s holds neither a certificate nor a revocation list in PEM; remove or convert it",
+    if (l->ok && *to->anchor_count + *to->crl_count == before)
+        tell(l, to->setting, 0, "%s holds neither a certificate nor a revocation list in PEM; remove or convert it",
              path);
 }
 
@@ -153,12 +160,12 @@ static int is_pem_name(const struct dirent *entry)
            has_suffix(name, ".crl");
 }
 
-static void load_trust_folder(struct loader *l, const char *folder)
+static void load_trust_folder(struct loader *l, const struct trusted *to, const char *folder)
 {
     struct dirent **entries;
     int count = scandir(folder, &entries, is_pem_name, alphasort);
     if (count < 0) {
-        tell(l, KEYS_TRUST, 0, "the folder %s cannot be read (%s); correct that, or the path", folder,
+        tell(l, to->setting, 0, "the folder %s cannot be read (%s); correct that, or the path", folder,
              strerror(errno));
         return;
     }
@@ -166,48 +173,92 @@ static void load_trust_folder(struct loader *l, const char *folder)
         char path[PATH_MAX];
         int n = snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
         if (n > 0 && (size_t)n < sizeof path)
-            load_trust_file(l, path);
+            load_trust_file(l, to, path);
         free(entries[i]);
     }
     free(entries);
 }
 
-static void load_trust(struct loader *l, const char *path)
+static void load_trust(struct loader *l, const struct trusted *to, const char *path)
 {
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        load_trust_folder(l, path);
+        load_trust_folder(l, to, path);
     else
-        load_trust_file(l, path);
-    if (l->ok && l->keys->anchor_count == 0)
-        tell(l, KEYS_TRUST, 0, "%s holds no certificate of an authority; put one there in PEM (.pem, .crt, .cer)",
+        load_trust_file(l, to, path);
+    if (l->ok && *to->anchor_count == 0)
+        tell(l, to->setting, 0, "%s holds no certificate of an authority; put one there in PEM (.pem, .crt, .cer)",
              path);
+}
+
+/* --- the two parts of a configuration --- */
+
+static bool load_message_keys(struct loader *l, const struct config *config)
+{
+    struct keys *keys = l->keys;
+    const struct trusted to = {KEYS_TRUST, keys->anchor, keys->crl, &keys->anchor_count, &keys->crl_count};
+    load_certificate(l, KEYS_CERTIFICATE, 0, config->certificate_path, &keys->certificate);
+    load_private_key(l, KEYS_PRIVATE_KEY, config->private_key_path, &keys->secret, &keys->private_key);
+    bool so_far = l->ok;
+    l->ok = true; /* faults of trust are said whether or not there were others before */
+    load_trust(l, &to, config->trust_path);
+    keys->reader_count = config->archive_reader_count;
+    for (size_t i = 0; i < keys->reader_count; i++)
+        load_certificate(l, KEYS_READER, i, config->archive_reader_path[i], &keys->reader[i]);
+    return so_far && l->ok;
+}
+
+/* The server's certificate, and the authorities that it presents with it. */
+static void load_chain(struct loader *l, const char *path)
+{
+    char problem[FILE_PROBLEM_MAX];
+    uint8_t *bytes;
+    size_t size;
+    if (!config_file_read(path, KEYS_FILE_MAX, &bytes, &size, problem)) {
+        tell(l, KEYS_TLS_CERTIFICATE, 0, "%s", problem);
+        return;
+    }
+    take_blocks(l, KEYS_TLS_CERTIFICATE, path, span_of(bytes, size), PEM_CERTIFICATE, CERTIFICATE_MAX,
+                l->keys->tls_certificate, TLS_CHAIN_MAX, &l->keys->tls_certificate_count);
+    free(bytes);
+    if (l->ok && l->keys->tls_certificate_count == 0)
+        tell(l, KEYS_TLS_CERTIFICATE, 0, "%s holds no certificate in PEM; give it the server's CERTIFICATE block", path);
+}
+
+static bool load_tls_keys(struct loader *l, const struct config *config)
+{
+    struct keys *keys = l->keys;
+    const struct trusted to = {KEYS_TLS_TRUST, keys->tls_anchor, keys->tls_crl, &keys->tls_anchor_count,
+                               &keys->tls_crl_count};
+    load_chain(l, config->tls_certificate_path);
+    load_private_key(l, KEYS_TLS_PRIVATE_KEY, config->tls_private_key_path, &keys->tls_secret, &keys->tls_private_key);
+    bool so_far = l->ok;
+    l->ok = true;
+    load_trust(l, &to, config->tls_trust_path);
+    return so_far && l->ok;
 }
 
 bool keys_load(struct keys *keys, const struct config *config, const struct keys_listener *listener)
 {
     *keys = (struct keys){0};
     struct loader l = {.keys = keys, .listener = listener, .ok = true};
-    if (!config->certificate_path)
+    if (!config->certificate_path && !config->tls_certificate_path)
         return true;
     if (!arena_open(&keys->arena, KEYS_PUBLIC_MAX)) {
-        tell(&l, KEYS_CERTIFICATE, 0, "there is not enough memory to read it; allow this process more");
+        tell(&l, config->certificate_path ? KEYS_CERTIFICATE : KEYS_TLS_CERTIFICATE, 0,
+             "there is not enough memory to read it; allow this process more");
         return false;
     }
-    load_certificate(&l, KEYS_CERTIFICATE, 0, config->certificate_path, &keys->certificate);
-    load_private_key(&l, config->private_key_path);
-    bool so_far = l.ok;
-    l.ok = true; /* faults of trust are said whether or not there were others before */
-    load_trust(&l, config->trust_path);
-    keys->reader_count = config->archive_reader_count;
-    for (size_t i = 0; i < keys->reader_count; i++)
-        load_certificate(&l, KEYS_READER, i, config->archive_reader_path[i], &keys->reader[i]);
-    return so_far && l.ok;
+    /* Faults of one part are said whether or not there were others before. */
+    bool ok = !config->certificate_path || load_message_keys(&l, config);
+    l.ok = true;
+    return (!config->tls_certificate_path || load_tls_keys(&l, config)) && ok;
 }
 
 void keys_close(struct keys *keys)
 {
     locked_close(&keys->secret);
+    locked_close(&keys->tls_secret);
     arena_close(&keys->arena);
     *keys = (struct keys){0};
 }

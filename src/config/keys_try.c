@@ -30,7 +30,7 @@ static bool read_fault(struct cursor *c, const struct keys_listener *listener)
     uint32_t index;
     struct span text;
     char line[FILE_PROBLEM_MAX];
-    if (!cursor_u8(c, &setting) || setting > KEYS_READER || !cursor_u8(c, &warning) || warning > 1 ||
+    if (!cursor_u8(c, &setting) || setting > KEYS_SETTING_LAST || !cursor_u8(c, &warning) || warning > 1 ||
         !cursor_u32(c, &index) || index >= CONFIG_READERS_MAX || !cursor_block(c, &text) || text.len >= sizeof line)
         return false;
     memcpy(line, text.at, text.len);
@@ -120,7 +120,7 @@ static bool listen_to(int fd, pid_t pid, const struct keys_listener *listener)
 bool keys_try(const struct config *config, int64_t now, const struct keys_listener *listener)
 {
     int fd[2];
-    if (!config->certificate_path)
+    if (!config->certificate_path && !config->tls_certificate_path)
         return true;
     if (pipe2(fd, O_CLOEXEC) != 0)
         return false;

@@ -72,7 +72,7 @@ static void perform(struct net *n, const struct proxy_action *a)
 {
     switch (a->kind) {
     case PROXY_SEND:
-        transports_send(n->transports, a->flow, &a->hop, a->bytes, a->transaction);
+        transports_send(n->transports, a->flow, &a->hop, a->host, a->bytes, a->transaction);
         break;
     case PROXY_ASK_VAULT:
         net_channel_send(&n->vault[a->vault], a->bytes);
@@ -152,6 +152,12 @@ static void on_failed(void *context, uint64_t transaction)
     struct net *n = context;
     n->send_failed = true;
     proxy_send_failed(n->proxy, transaction, now());
+}
+
+static void on_handshake_failed(void *context, const struct hop *remote, struct span host, enum rule why)
+{
+    struct net *n = context;
+    net_log_handshake(&n->events, remote, host, why, now().wall);
 }
 
 static void on_closed(void *context, const struct hop *remote)
@@ -280,6 +286,17 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *context)
         end(n, false);
 }
 
+/* Settings of TLS in place of those there are. Those that cannot be used change nothing. */
+static void take_tls(struct net *n, uint16_t kind, struct cursor *fields)
+{
+    bool whole;
+    enum rule rule = net_tls_take(&n->told.tls, kind, fields, &whole);
+    if (rule != RULE_OK)
+        LOG(&n->log, LOG_LEVEL_ERROR, "tls-unchanged", log_rule(rule));
+    else if (whole)
+        transports_set_tls(n->transports, n->told.tls.made, n->told.tls.clients);
+}
+
 /* False when the message is none that may come now. `*fd` becomes -1 when it is taken. */
 static bool take_control(struct net *n, struct span datagram, int *fd)
 {
@@ -290,6 +307,11 @@ static bool take_control(struct net *n, struct span datagram, int *fd)
         return false;
     if (header.kind == IPC_STOP && ipc_read_bare(&fields) == RULE_OK) {
         begin_stop(n);
+        return true;
+    }
+    if (net_tls_is_about(header.kind)) {
+        take_tls(n, header.kind, &fields);
+        bytes_wipe(n->buffer, datagram.len);
         return true;
     }
     if (*fd < 0 || ipc_read_channel(&fields, &number) != RULE_OK)
@@ -358,7 +380,8 @@ static bool make_proxy(struct net *n)
 static bool make_transports(struct net *n)
 {
     const struct limits *limits = &n->told.setup.limits;
-    const struct transports_owner owner = {n, on_message, on_broken, on_failed, on_closed, on_settled};
+    const struct transports_owner owner = {
+        n, on_message, on_broken, on_failed, on_handshake_failed, on_closed, on_settled};
     struct transports_settings settings = {
         .message_bytes = limits->message_bytes,
         .connections = limits->connections,
@@ -366,6 +389,8 @@ static bool make_transports(struct net *n)
     };
     random_bytes(n, settings.key, sizeof settings.key);
     n->transports = transports_new(n->base, &settings, &owner);
+    if (n->transports)
+        transports_set_tls(n->transports, n->told.tls.made, n->told.tls.clients);
     for (size_t i = 0; n->transports && i < n->told.listen_count; i++) {
         if (!transports_listen(n->transports, &n->told.listen[i], n->told.fd[i]))
             return false;
@@ -395,6 +420,8 @@ static enum rule set_up(struct net *n)
     n->base = event_base_new();
     if (!n->buffer || !n->examined || !n->base || !make_proxy(n))
         return RULE_NO_MEMORY;
+    if ((rule = tls_rehearse(now().wall)) != RULE_OK)
+        return rule;
     prepare_channels(n);
     if (!make_events(n) || !make_transports(n))
         return RULE_INTERNAL;

@@ -47,6 +47,15 @@ void net_log_event(struct net_log *l, const struct proxy_event *e, int64_t now)
         e->body ? log_hex("body", writer_span(&w)) : log_none());
 }
 
+void net_log_handshake(struct net_log *l, const struct hop *remote, struct span host, enum rule why, int64_t now)
+{
+    if (LOG_LEVEL_WARNING < l->log->level || !may_write(l, now))
+        return;
+    LOG(l->log, LOG_LEVEL_WARNING, "tls-failed", log_rule(why),
+        log_address("peer", (const struct sockaddr *)&remote->address),
+        host.len ? log_text("host", host) : log_none());
+}
+
 void net_log_counters(const struct net_log *l, const struct proxy *proxy, const struct transports *transports)
 {
     struct proxy_counters p;
@@ -63,5 +72,11 @@ void net_log_counters(const struct net_log *l, const struct proxy *proxy, const 
         log_number("completions_lost", (int64_t)p.completions_lost), log_number("open", (int64_t)p.open),
         log_number("bindings", (int64_t)p.bindings), log_number("connections", (int64_t)t.connections),
         log_number("connections_refused", (int64_t)t.refused),
-        log_number("datagrams_lost", (int64_t)t.datagrams_lost));
+        log_number("datagrams_lost", (int64_t)t.datagrams_lost),
+        log_number("tls_handshakes", (int64_t)t.tls_handshakes), log_number("tls_resumed", (int64_t)t.tls_resumed),
+        log_number("tls_failed_protocol", (int64_t)t.tls_failed[TLS_FAILED_PROTOCOL]),
+        log_number("tls_failed_certificate", (int64_t)t.tls_failed[TLS_FAILED_CERTIFICATE]),
+        log_number("tls_failed_absent", (int64_t)t.tls_failed[TLS_FAILED_ABSENT]),
+        log_number("tls_failed_name", (int64_t)t.tls_failed[TLS_FAILED_NAME]),
+        log_number("tls_failed_time", (int64_t)t.tls_failed[TLS_FAILED_TIME]));
 }

@@ -76,7 +76,8 @@ static void log_legacy(const struct parent *p)
 
 static void log_key_fault(void *context, enum keys_setting setting, size_t index, bool warning, const char *text)
 {
-    static const char *const names[] = {"keys.certificate", "keys.private_key", "keys.trust", "archive.readers"};
+    static const char *const names[] = {"keys.certificate", "keys.private_key", "keys.trust",     "archive.readers",
+                                        "tls.certificate",  "tls.private_key",  "tls.trust"};
     const struct log *log = context;
     LOG(log, warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "keys", log_word("key", names[setting]),
         log_number("entry", (int64_t)index), log_word("problem", text));
@@ -88,9 +89,11 @@ static bool load_keys(struct parent *p)
     p->keys = calloc(1, sizeof *p->keys);
     if (!p->keys || !keys_load(p->keys, p->config, &listener))
         return false;
-    if (p->keys->secret.at && !p->keys->secret.locked)
+    bool locked = (!p->keys->secret.at || p->keys->secret.locked) &&
+                  (!p->keys->tls_secret.at || p->keys->tls_secret.locked);
+    if (!locked)
         LOG(&p->log, LOG_LEVEL_WARNING, "not-locked",
-            log_word("advice", "the private key may be swapped to disk; allow this process to lock memory"));
+            log_word("advice", "a private key may be swapped to disk; allow this process to lock memory"));
     return true;
 }
 

@@ -20,7 +20,7 @@ struct listener {
     struct hop hop;
     int fd;
     struct event *event;
-    struct event *resume; /* TCP: when accepting goes on after the system ran out of descriptors */
+    struct event *resume; /* TCP and TLS: when accepting goes on after the system ran out of descriptors */
 };
 
 /* Bytes that wait to be written on a connection. */
@@ -40,7 +40,8 @@ struct connection {
     struct hop remote;
     int fd;
     struct event *readable, *writable;
-    bool connecting, closing, dead;
+    struct tls *tls; /* null: TCP */
+    bool connecting, shaking_hands, closing, dead;
     uint64_t used_at; /* milliseconds */
     uint8_t *input;
     size_t input_len, input_cap;
@@ -62,6 +63,8 @@ struct transports {
     bool stopped;
 
     struct udp_batch *udp;
+    struct tls_context *tls; /* null: none */
+    enum tls_clients tls_clients;
 
     uint64_t next_flow;
     size_t bucket_count; /* a power of two */
@@ -84,15 +87,17 @@ bool udp_listen(struct listener *l);
 void udp_send(struct transports *t, size_t listener, const struct hop *hop, struct span bytes, uint64_t transaction);
 void udp_flush(struct transports *t);
 
-/* tcp.c */
+/* tcp.c: TCP, and TLS over it */
 bool tcp_listen(struct listener *l);
-void tcp_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span bytes, uint64_t transaction);
+void tcp_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span host, struct span bytes,
+              uint64_t transaction);
 
 /* connections.c: the table */
 bool connections_open(struct transports *t);
 void connections_close(struct transports *t);
 struct connection *connection_of_flow(const struct transports *t, uint64_t flow);
-struct connection *connection_of_hop(const struct transports *t, const struct hop *hop);
+/* `host`: see transports_send. */
+struct connection *connection_of_hop(const struct transports *t, const struct hop *hop, struct span host);
 /* A connection over a socket, which it takes over; null (and the socket closed) at the limit or without memory. */
 struct connection *connection_new(struct transports *t, int fd, const struct hop *remote);
 void connection_used(struct connection *c);
@@ -100,8 +105,18 @@ void connection_used(struct connection *c);
 void connection_end(struct connection *c);
 void connections_bury(struct transports *t);
 
+/* secure.c: the handshake, and where the bytes of a connection go: through TLS, or straight to its socket */
+/* Goes on with the handshake, and with what waits to be written once it is done. */
+void secure_go_on(struct connection *c);
+void secure_timed_out(struct connection *c);
+enum transfer { TRANSFER_DONE, TRANSFER_AGAIN, TRANSFER_ENDED };
+enum transfer transfer_in(struct connection *c, uint8_t *at, size_t cap, size_t *got);
+enum transfer transfer_out(struct connection *c, size_t *sent);
+
 /* stream.c: bytes on one connection */
 bool stream_begin(struct connection *c, bool connecting);
+/* Writes as much as the connection takes. False when it has ended. */
+bool stream_write_out(struct connection *c);
 void stream_write(struct connection *c, struct span bytes, uint64_t transaction);
 /* Closes the connection once what waits is written. */
 void stream_finish(struct connection *c);

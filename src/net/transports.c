@@ -42,6 +42,7 @@ void transports_free(struct transports *t)
     for (size_t i = 0; i < t->listener_count; i++)
         close_listener(&t->listener[i]);
     udp_batch_free(t->udp);
+    tls_context_release(t->tls);
     free(t->input);
     free(t);
 }
@@ -54,15 +55,23 @@ bool transports_listen(struct transports *t, const struct hop *hop, int fd)
     *l = (struct listener){.owner = t, .hop = *hop, .fd = fd};
     if (hop->transport == SIP_UDP)
         return udp_listen(l);
-    return hop->transport == SIP_TCP && tcp_listen(l);
+    return (hop->transport == SIP_TCP || hop->transport == SIP_TLS) && tcp_listen(l);
 }
 
-void transports_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span bytes,
+void transports_set_tls(struct transports *t, struct tls_context *context, enum tls_clients clients)
+{
+    struct tls_context *old = t->tls;
+    t->tls = context ? tls_context_hold(context) : NULL;
+    t->tls_clients = clients;
+    tls_context_release(old);
+}
+
+void transports_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span host, struct span bytes,
                      uint64_t transaction)
 {
     size_t listener = flow >= 1 && flow <= t->listener_count ? (size_t)flow - 1 : t->listener_count;
-    if (hop->transport == SIP_TCP)
-        tcp_send(t, flow, hop, bytes, transaction);
+    if (hop->transport == SIP_TCP || hop->transport == SIP_TLS)
+        tcp_send(t, flow, hop, host, bytes, transaction);
     else if (listener < t->listener_count && t->listener[listener].hop.transport == SIP_UDP)
         udp_send(t, listener, hop, bytes, transaction);
     else if (transaction)
@@ -78,7 +87,7 @@ void transports_stop(struct transports *t)
 {
     t->stopped = true;
     for (size_t i = 0; i < t->listener_count; i++)
-        if (t->listener[i].hop.transport == SIP_TCP)
+        if (t->listener[i].hop.transport != SIP_UDP)
             close_listener(&t->listener[i]);
 }
 

@@ -78,6 +78,9 @@ static enum rule check_forwarding(const struct proxy *p, const struct sip_messag
 static enum rule note_target(struct pass *pass, const struct target *target)
 {
     pass->hop = target->hop;
+    pass->flow = target->flow;
+    if (target->host.len && !(pass->host = packet_copy(target->host)))
+        return RULE_NO_MEMORY;
     if (target->contact.len == 0)
         return RULE_OK;
     pass->contact = packet_copy(target->contact);

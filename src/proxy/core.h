@@ -58,7 +58,10 @@ struct pass {
     struct packet *contact; /* takes the place of the Request-URI; null: it stays */
     struct packet *record;  /* kept while the store looks, when a replay would only be noted */
     struct hop hop;         /* where it goes */
+    struct packet *host;    /* TLS: whom a connection to `hop` must lead to; null: nobody will do */
+    uint64_t flow;          /* the connection that it goes over, and no other; 0: any that leads to `hop` */
     struct hop reply;       /* where its responses go: see reply_hop */
+    struct packet *reply_host; /* TLS: whom a new connection to `reply` must lead to */
     bool moved_to_stream;   /* the hop was UDP, but the message is too long for a datagram */
     uint32_t vault;         /* EXAMINING */
     bool archive;           /* what can be seen is to be archived */

@@ -245,7 +245,9 @@ static enum rule start(struct proxy *p, struct pass *pass, const struct sip_mess
     }
     if (pass->hop.transport == SIP_UDP && routing_local(&p->routing, &pass->hop) == p->routing.listen_count)
         return RULE_SIP_UNREACHABLE; /* there is no socket of this address family */
-    if (pass->hop.transport != SIP_UDP && pass->hop.transport != SIP_TCP)
+    if (pass->hop.transport == SIP_TLS && !pass->host && pass->flow == 0)
+        return RULE_SIP_UNREACHABLE; /* it would lead to nobody in particular */
+    if (pass->hop.transport != SIP_UDP && pass->hop.transport != SIP_TCP && pass->hop.transport != SIP_TLS)
         return RULE_SIP_UNREACHABLE;
     const struct sip_client client = {
         .request = bytes,

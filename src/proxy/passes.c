@@ -42,6 +42,14 @@ static void drop_memory(struct pass *pass)
     pass->replay_count = 0;
 }
 
+/* Kept as long as its transactions have something to send. */
+static void drop_hosts(struct pass *pass)
+{
+    free(pass->host);
+    free(pass->reply_host);
+    pass->host = pass->reply_host = NULL;
+}
+
 void pass_settle(struct proxy *p, struct pass *pass)
 {
     if (pass->state != PASS_DONE)
@@ -49,6 +57,7 @@ void pass_settle(struct proxy *p, struct pass *pass)
     drop_memory(pass);
     if (pass->server || pass->client)
         return;
+    drop_hosts(pass);
     pass->state = PASS_FREE;
     TAILQ_INSERT_HEAD(&p->free, pass, link);
     p->open--;
@@ -57,8 +66,10 @@ void pass_settle(struct proxy *p, struct pass *pass)
 void passes_free(struct proxy *p)
 {
     for (size_t i = 0; i < p->block_count; i++) {
-        for (size_t j = 0; j < PASSES_IN_BLOCK; j++)
+        for (size_t j = 0; j < PASSES_IN_BLOCK; j++) {
             drop_memory(&p->block[i][j]);
+            drop_hosts(&p->block[i][j]);
+        }
         free(p->block[i]);
     }
     free(p->block);

@@ -114,7 +114,10 @@ static void begin_pass(struct proxy *p, const struct proxy_source *source, const
     }
     pass->server = id;
     pass->source = *source;
+    pass->source.peer = (struct span){0}; /* borrowed for this call alone */
     pass->reply = reply_hop(source, &m->via);
+    if (source->transport == SIP_TLS)
+        pass->reply_host = packet_copy(m->via.host); /* without it, nobody is connected to */
     sip_transaction_set_user(p->transactions, id, pass);
     admit(p, pass, m);
 }
@@ -235,10 +238,13 @@ static void send_action(const struct proxy *p, const struct sip_event *e, struct
     if (e->is_server) {
         action->flow = pass->source.flow;
         action->hop = pass->reply;
+        action->host = packet_span(pass->reply_host);
         return;
     }
     action->request = true;
     action->hop = pass->hop;
+    action->host = packet_span(pass->host);
+    action->flow = pass->flow;
     if (pass->hop.transport == SIP_UDP)
         action->flow = routing_local(&p->routing, &pass->hop) + 1;
 }

@@ -16,6 +16,13 @@ bool hop_of_uri(const struct sip_uri *uri, struct hop *hop)
 
 /* --- who is meant --- */
 
+static uint16_t port_of(const struct sip_uri *uri)
+{
+    if (uri->port)
+        return uri->port;
+    return sip_uri_transport(uri) == SIP_TLS ? SIPS_PORT : SIP_PORT;
+}
+
 static bool is_listened(const struct routing *r, uint16_t port)
 {
     for (size_t i = 0; i < r->listen_count; i++)
@@ -38,7 +45,7 @@ static bool is_own_address(const struct routing *r, const struct sip_uri *uri)
 {
     struct sockaddr_storage address;
     socklen_t len;
-    if (!address_of_host(uri->host, uri->port ? uri->port : SIP_PORT, &address, &len))
+    if (!address_of_host(uri->host, port_of(uri), &address, &len))
         return false;
     for (size_t i = 0; i < r->listen_count; i++) {
         const struct sockaddr_storage *own = &r->listen[i].address;
@@ -117,6 +124,9 @@ static enum rule to_domain(const struct route *route, struct target *target)
         return RULE_SIP_ROUTE;
     target->kind = TARGET_HOP;
     target->hop = route->next;
+    struct sip_uri uri;
+    if (route->next.transport == SIP_TLS && sip_uri_parse(route->next_uri, &uri) == RULE_OK)
+        target->host = uri.host;
     return RULE_OK;
 }
 
@@ -142,6 +152,7 @@ static enum rule to_user(struct location *location, const struct route *route, s
     if (sip_write_aor_key(&w, uri) && location_find(location, writer_span(&w), now, &best, 1) == 1) {
         target->kind = TARGET_HOP;
         target->hop = best.hop;
+        target->flow = best.flow;
         target->contact = best.uri;
         return RULE_OK;
     }

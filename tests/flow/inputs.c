@@ -11,7 +11,7 @@ static uint8_t composed[BLOCK_MAX];
 static bool source_of(struct flow *f, const struct hop *from, struct proxy_source *source)
 {
     struct station *s = f->current;
-    *source = (struct proxy_source){from->transport, from->address, from->address_len, 0};
+    *source = (struct proxy_source){from->transport, from->address, from->address_len, 0, {0}};
     for (size_t i = 0; from->transport == SIP_UDP && i < s->listen_count; i++)
         if (s->listen[i].transport == SIP_UDP && s->listen[i].address.ss_family == from->address.ss_family)
             source->flow = i + 1;

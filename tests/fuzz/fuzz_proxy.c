@@ -127,7 +127,7 @@ static void drain(struct world *w)
 static void receive(struct world *w, enum sip_transport transport, const char *from, struct span bytes)
 {
     struct hop h = hop(transport, from, 5060);
-    const struct proxy_source source = {transport, h.address, h.address_len, transport == SIP_UDP ? 1 : 1000};
+    const struct proxy_source source = {transport, h.address, h.address_len, transport == SIP_UDP ? 1 : 1000, {0}};
     proxy_received(w->proxy, &source, bytes, w->now);
 }
 
@@ -197,7 +197,7 @@ static void pass_time(struct world *w, struct span tenths)
 static void unreadable(struct world *w, struct span bytes)
 {
     struct hop h = hop(SIP_TCP, "192.0.2.10", 5060);
-    const struct proxy_source source = {SIP_TCP, h.address, h.address_len, 1000};
+    const struct proxy_source source = {SIP_TCP, h.address, h.address_len, 1000, {0}};
     proxy_unreadable(w->proxy, &source, bytes, RULE_SIP_CONTENT_LENGTH, w->now);
 }
 
