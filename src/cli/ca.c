@@ -87,6 +87,7 @@ struct issuing {
     const char *folder;
     uint32_t days;
     bool replace;
+    bool tls; /* keys for TLS, in files of their own */
     int64_t now;
 };
 
@@ -96,8 +97,8 @@ struct issue_paths {
 
 static bool paths_of(const struct issuing *i, const struct party *party, struct issue_paths *paths)
 {
-    if (file_path(paths->key, i->folder, span_text(party->file), ".key") &&
-        file_path(paths->certificate, i->folder, span_text(party->file), ".pem"))
+    if (file_path(paths->key, i->folder, span_text(party->file), i->tls ? KEYRING_TLS_KEY : ".key") &&
+        file_path(paths->certificate, i->folder, span_text(party->file), i->tls ? KEYRING_TLS_CERTIFICATE : ".pem"))
         return true;
     cli_fail(EXIT_USAGE, "the name of a folder is too long; choose a shorter one");
     return false;
@@ -125,7 +126,7 @@ static enum rule make_pair(const struct issuing *i, const struct party *party, s
 {
     struct span key, certificate;
     const struct issue_terms terms = {
-        .kind = party->is_user ? ISSUE_USER : ISSUE_HOST,
+        .kind = i->tls ? ISSUE_TLS : party->is_user ? ISSUE_USER : ISSUE_HOST,
         .usage = ISSUE_SIGN_AND_SEAL,
         .name = span_text(party->is_user ? party->uri : party->host),
         .not_before = i->authority->identity.certificate->not_before > i->now - 300
@@ -235,6 +236,7 @@ static enum exit_code run_issue(struct cli *cli)
         .authority = &authority,
         .folder = out ? out : cli->keys,
         .replace = arguments_has(&cli->arguments, "replace"),
+        .tls = arguments_has(&cli->arguments, "tls"),
         .now = cli_now(),
     };
     enum exit_code code = read_days(cli, CERTIFICATE_DAYS, &i.days);
@@ -255,6 +257,7 @@ static const struct option issue_options[] = {
     {.name = "days", .value = "N", .help = "for how long they are valid (365)"},
     {.name = "init", .help = "make the authority first when there is none"},
     {.name = "replace", .help = "replace keys that are there"},
+    {.name = "tls", .help = "for TLS connections, not for messages: NAME.tls.pem and NAME.tls.key"},
 };
 const struct command command_ca_issue = {
     .words = "ca issue",
@@ -291,13 +294,20 @@ static enum exit_code read_certificate(struct cli *cli, struct authority *a, con
     return EXIT_DONE;
 }
 
+static enum certificate_use use_of(const struct certificate *c)
+{
+    if (c->for_tls)
+        return c->purpose_server ? USE_TLS_SERVER : USE_TLS_CLIENT;
+    return c->may_sign ? USE_SIGN : USE_SEAL;
+}
+
 /* A list can only take back what its own authority gave. */
 static enum exit_code check_issuer(struct authority *a, const struct certificate *c, int64_t now)
 {
     struct trust *trust = trust_new();
     enum rule rule = trust ? trust_add_anchor(trust, a->identity.certificate->der) : RULE_NO_MEMORY;
     if (rule == RULE_OK)
-        rule = trust_check(trust, c, NULL, 0, c->may_sign ? USE_SIGN : USE_SEAL, now);
+        rule = trust_check(trust, c, NULL, 0, use_of(c), now);
     trust_free(trust);
     if (rule == RULE_CERT_UNTRUSTED)
         return cli_fail(EXIT_REFUSED, "another authority issued this certificate; name its folder with --ca");

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "cli/net_tls.h"
 #include "sipseal/random.h"
 #include "ua/text.h"
 
@@ -10,6 +11,7 @@ enum { TIMEOUT_MAX_S = 32 /* 64 * T1 (RFC 3261 17.1.2.2) */ };
 const struct option send_options[SEND_OPTION_COUNT] = {
     {.name = "as", .value = "USER", .help = "who sends and signs"},
     {.name = "proxy", .value = "URI", .help = "where to send it (sip:127.0.0.1:5060;transport=tcp)"},
+    NET_TLS_TRUST_OPTION,
     {.name = "middle", .value = "HOST[=ACTIONS]", .help = "a proxy that shall view, verify", .many = true},
     {.name = "sign-only", .help = "sign without sealing"},
     {.name = "plain", .help = "neither seal nor sign"},

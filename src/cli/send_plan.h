@@ -48,7 +48,7 @@ enum exit_code send_plan_protect(struct send_plan *plan, const struct compose_id
 /* Which part a reader has in the message. */
 const char *send_plan_role(const struct send_plan *plan, size_t reader);
 
-enum { SEND_OPTION_COUNT = 9 };
+enum { SEND_OPTION_COUNT = 10 };
 extern const struct option send_options[SEND_OPTION_COUNT];
 
 #endif

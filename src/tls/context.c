@@ -20,7 +20,7 @@ static bool set_up(SSL_CTX *ssl)
                              SSL_OP_IGNORE_UNEXPECTED_EOF;
     const long modes = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
     SSL_CTX_set_security_level(ssl, SECURITY_LEVEL);
-    SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY); /* who sends much that is no content keeps nobody else waiting */
     SSL_CTX_set_mode(ssl, modes);
     SSL_CTX_set_options(ssl, options);
     SSL_CTX_set_max_cert_list(ssl, PEER_CHAIN_BYTES);
