@@ -339,6 +339,14 @@ static bool receive_datagram(struct net_loop *loop, size_t socket, struct net_ev
     return true;
 }
 
+/* When patience with a connection ends: with one that shakes hands, or that has brought a part of a message. */
+static uint64_t patience_ends(const struct net_stream *s)
+{
+    if (s->fd >= 0 && s->shaking_hands)
+        return s->active_ms + NET_HANDSHAKE_MS;
+    return s->fd >= 0 && s->in_len > 0 ? s->active_ms + NET_PARTIAL_MS : UINT64_MAX;
+}
+
 /* A whole message that some connection has already brought, or a connection that is over. */
 static bool next_of_streams(struct net_loop *loop, uint64_t now_ms, struct net_event *event)
 {
@@ -352,7 +360,9 @@ static bool next_of_streams(struct net_loop *loop, uint64_t now_ms, struct net_e
             loop->turn = at + 1;
             return true;
         }
-        bool stuck = s->in_len > 0 && now_ms - s->active_ms > NET_PARTIAL_MS;
+        bool stuck = now_ms > patience_ends(s);
+        if (stuck && s->shaking_hands)
+            s->why = RULE_TLS_TIMEOUT;
         if (s->ended || stuck || (s->closing && s->out_len == 0)) {
             event->kind = NET_CLOSED;
             event->why = s->why;
@@ -412,9 +422,9 @@ static bool serve_polled(struct net_loop *loop, uint64_t now_ms, struct net_even
 static int sleep_ms(const struct net_loop *loop, uint64_t now_ms, uint64_t deadline_ms)
 {
     for (size_t i = 0; i < NET_CONNECTIONS_MAX; i++) {
-        const struct net_stream *s = &loop->stream[i];
-        if (s->fd >= 0 && s->in_len > 0 && s->active_ms + NET_PARTIAL_MS + 1 < deadline_ms)
-            deadline_ms = s->active_ms + NET_PARTIAL_MS + 1;
+        uint64_t end = patience_ends(&loop->stream[i]);
+        if (end < deadline_ms && end < UINT64_MAX)
+            deadline_ms = end + 1;
     }
     if (deadline_ms == UINT64_MAX)
         return -1;

@@ -11,7 +11,8 @@ enum {
     NET_SOCKETS_MAX = 8,      /* UDP sockets and TCP listeners */
     NET_CONNECTIONS_MAX = 256, /* when one more comes, that which was idle longest is closed */
     NET_PEERS_MAX = 1024,     /* UDP peers whose flows are remembered */
-    NET_PARTIAL_MS = 30000,   /* how long a message may take to arrive over TCP */
+    NET_PARTIAL_MS = 30000,   /* how long a message may take to arrive over TCP or TLS */
+    NET_HANDSHAKE_MS = 5000,  /* how long it may take to connect and shake hands over TLS */
 };
 
 struct net_loop;
