@@ -15,14 +15,14 @@ static bool source_of(struct flow *f, const struct hop *from, struct proxy_sourc
     for (size_t i = 0; from->transport == SIP_UDP && i < s->listen_count; i++)
         if (s->listen[i].transport == SIP_UDP && s->listen[i].address.ss_family == from->address.ss_family)
             source->flow = i + 1;
-    if (from->transport == SIP_TCP) {
+    if (from->transport != SIP_UDP) {
         const struct connection *c = station_connection(f, s, from);
         source->flow = c ? c->flow : 0;
     }
     return source->flow ? true : flow_fail(f, "the proxy listens on nothing that this could arrive at");
 }
 
-/* receive udp|tcp ADDRESS, unreadable tcp ADDRESS RULE */
+/* receive udp|tcp|tls ADDRESS, unreadable tcp ADDRESS RULE */
 static bool receive(struct flow *f, bool readable)
 {
     const struct statement *st = &f->statement;
@@ -30,7 +30,7 @@ static bool receive(struct flow *f, bool readable)
     struct proxy_source source;
     size_t len;
     if (st->count != (readable ? 3 : 4) || !st->has_block)
-        return flow_fail(f, "receive udp|tcp ADDRESS, and the message");
+        return flow_fail(f, "receive udp|tcp|tls ADDRESS, and the message");
     if (!hop_read(f, st->word[1], st->word[2], &from) || !source_of(f, &from, &source) ||
         !message_compose(f, st->block, composed, sizeof composed, &len))
         return false;
