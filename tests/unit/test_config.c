@@ -80,8 +80,8 @@ static void keys_that_are_missing_unknown_or_twice_are_named(void **state)
     static const struct bad table[] = {
         {"{}", "c.yaml:1:1: server: is missing; add it\nc.yaml:1:1: routes: is missing; add it\n"},
         {SERVER ROUTES "sever: 1\n", "c.yaml:3:1: sever: is not a known key; did you mean server?\n"},
-        {SERVER ROUTES "plugins: 1\n", "c.yaml:3:1: plugins: is not a known key; known here are server, keys, routes, "
-                                       "policy, archive, store, limits\n"},
+        {SERVER ROUTES "plugins: 1\n", "c.yaml:3:1: plugins: is not a known key; known here are server, keys, tls, "
+                                       "routes, policy, archive, store, limits\n"},
         {SERVER ROUTES SERVER, "c.yaml:3:1: server: stands twice, first in line 1; remove one of them\n"},
         {SERVER ROUTES "limits:\n  conections: 5\n  connections: 5\n  connections: 6\n",
          "c.yaml:4:3: limits.conections: is not a known key; did you mean connections?\n"
@@ -242,7 +242,7 @@ static void routes_are_checked_for_what_they_say(void **state)
          "host and after a question mark\n"},
         {SERVER "routes: [{domain: \"*\", next: \"sip:192.0.2.1;transport=sctp\"}]\n",
          "c.yaml:2:30: routes[0].next: \"sip:192.0.2.1;transport=sctp\" names a transport that is not known; write "
-         "transport=tcp or transport=udp\n"},
+         "transport=tls, transport=tcp or transport=udp\n"},
         {SERVER "routes: [{domain: \"*\", next: \"sip:127.0.0.1\"}]\n",
          "c.yaml:2:30: routes[0].next: leads back to this server, which listens there; name the next server\n"},
         {SERVER "routes: [{domain: \"*\", next: \"sip:192.0.2.1;transport=tcp\"}]\n",
