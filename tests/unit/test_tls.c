@@ -231,6 +231,8 @@ static void a_client_without_a_certificate_passes_only_where_none_is_required(vo
     ends(f, &(struct shown)ONE, &(struct shown){"two.example", NULL, 0});
     assert_true(shake_hands(f, "one.example", TLS_CLIENTS_NONE, PKI_NOW));
     assert_int_equal(tls_peer(f->at_server).len, 0); /* it was not asked */
+    assert_false(shake_hands(f, "one.example", TLS_CLIENTS_REQUIRED, PKI_NOW)); /* a session that proved nothing */
+    assert_rule(f->why_server, RULE_TLS_NO_CERTIFICATE);
     assert_true(shake_hands(f, "one.example", TLS_CLIENTS_REQUIRED, PKI_NOW));
     assert_span_text(tls_peer(f->at_server), "two.example");
 }
