@@ -190,7 +190,7 @@ static bool add_leaf_extensions(X509 *x, X509 *issuer, const struct issue_terms 
     static const char *const purposes[] = {
         [ISSUE_USER] = "emailProtection",
         [ISSUE_HOST] = OID_DOTTED_SIP_DOMAIN,
-        [ISSUE_TLS] = "serverAuth,clientAuth," OID_DOTTED_SIP_DOMAIN,
+        [ISSUE_TLS] = ("serverAuth,clientAuth," OID_DOTTED_SIP_DOMAIN),
     };
     enum issue_usage usage = terms->kind == ISSUE_TLS ? ISSUE_SIGN : terms->usage;
     return add_extension(x, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
