@@ -57,8 +57,8 @@ void certificate_release(struct certificate *c); /* null is allowed */
 bool certificate_names_aor(const struct certificate *c, struct span uri); /* in src/e2m, which knows SIP */
 /* Whether a dNSName, or a sip: URI without user, equals the host exactly, without regard to case (RFC 5922 7.2). */
 bool certificate_names_host(const struct certificate *c, struct span host); /* in src/e2m */
-/* The SIP domain identities (RFC 5922 7.1): the hosts of sip: URIs without user; the dNSNames only where there is no such
- * URI; never the common name. They lie in the certificate, and end up in `out`; returns how many. */
+/* The SIP domain identities (RFC 5922 7.1): the hosts of sip: URIs without user; the dNSNames only where there is no
+ * such URI; never the common name. They lie in the certificate, and end up in `out`; returns how many. */
 size_t certificate_sip_domains(const struct certificate *c, struct span out[CERTIFICATE_NAMES_MAX]); /* in src/e2m */
 /* Whether one of them is the host: whole, without regard to case; "*" stands for itself alone (RFC 5922 7.2). */
 bool certificate_is_sip_domain(const struct certificate *c, struct span host); /* in src/e2m */

@@ -31,8 +31,8 @@ bool net_listen(struct net_loop *loop, const struct net_place *place, struct net
 /* Closes what net_listen opened last. */
 void net_unlisten(struct net_loop *loop);
 
-/* A flow to a place: a TCP or TLS connection, whose failure is told as NET_CLOSED, or a UDP socket; for the latter one that
- * listens on the same kind of address is taken when there is one. errno on failure. */
+/* A flow to a place: a TCP or TLS connection, whose failure is told as NET_CLOSED, or a UDP socket; for the latter one
+ * that listens on the same kind of address is taken when there is one. errno on failure. */
 bool net_open(struct net_loop *loop, const struct net_place *place, uint64_t now_ms, uint64_t *flow);
 
 /* One's own address at a flow that net_open gave: for Via. */

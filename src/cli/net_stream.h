@@ -36,7 +36,8 @@ void stream_close(struct net_stream *s);
 /* What it waits for on its socket, as poll takes it. */
 short stream_waits_for(const struct net_stream *s);
 
-/* Reads what has come, or goes on with the handshake. Sets `ended` at the end, on failure and when the buffer is full without a whole message. */
+/* Reads what has come, or goes on with the handshake. Sets `ended` at the end, on failure and when the buffer is full
+ * without a whole message. */
 void stream_read(struct net_stream *s, uint64_t now_ms);
 
 /* Sends what waits, or goes on with the handshake. Sets `ended` when the connection failed. */

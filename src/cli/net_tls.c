@@ -61,8 +61,8 @@ static enum exit_code present(struct keyring *k, struct tls_context *c, const ch
         return cli_fail_file(key, file_problem(result), "run `chmod 600` on it if others can read it");
     result = file_read(certificate, FILES_PEM_MAX, false, &certificate_file);
     size_t mark = arena_mark(&k->arena);
-    enum rule rule = result == FILE_DONE ? read_own(k, file_span(&certificate_file), file_span(&key_file), &own)
-                                         : RULE_FILE;
+    enum rule rule =
+        result == FILE_DONE ? read_own(k, file_span(&certificate_file), file_span(&key_file), &own) : RULE_FILE;
     if (rule == RULE_OK)
         rule = tls_context_present(c, &own);
     arena_rewind(&k->arena, mark);

@@ -30,6 +30,7 @@ static bool uses_tls(const struct config *c)
 void check_tls(struct config_reader *r)
 {
     if (uses_tls(r->config) && !yaml_given(r->tls))
-        yaml_fault(r->listen, "has an entry for TLS, which needs a section tls with certificate, private_key and trust; "
-                              "add it, or remove the entry");
+        yaml_fault(r->listen,
+                   "has an entry for TLS, which needs a section tls with certificate, private_key and trust; "
+                   "add it, or remove the entry");
 }

@@ -4,7 +4,13 @@
 #include <netdb.h>
 #include <stdio.h>
 
-enum { SIP_PORT_DEFAULT = 5060, TLS_PORT_DEFAULT = TLS_PORT, PORT_TEXT_MAX = 6, LABEL_LEN_MAX = 63, HOST_LEN_MAX = 253 };
+enum {
+    SIP_PORT_DEFAULT = 5060,
+    TLS_PORT_DEFAULT = TLS_PORT,
+    PORT_TEXT_MAX = 6,
+    LABEL_LEN_MAX = 63,
+    HOST_LEN_MAX = 253
+};
 
 /* --- addresses --- */
 
@@ -82,7 +88,8 @@ const char *endpoint_read_listen(const char *text, struct hop *hop)
         }
     if (hop->transport == SIP_TRANSPORT_NONE || !split_host_port(rest, host, sizeof host, &bracketed, &port) ||
         !(bracketed ? strchr(host, ':') != NULL : is_ipv4(host)) || !numeric_address(host, port, hop))
-        return "is not an address to listen on; write udp://, tcp:// or tls://, an IP address, a colon and a port, as in "
+        return "is not an address to listen on; write udp://, tcp:// or tls://, an IP address, a colon and a port, as "
+               "in "
                "udp://127.0.0.1:5060 or tcp://[::1]:5060";
     return NULL;
 }

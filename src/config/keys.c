@@ -222,7 +222,8 @@ static void load_chain(struct loader *l, const char *path)
                 l->keys->tls_certificate, TLS_CHAIN_MAX, &l->keys->tls_certificate_count);
     free(bytes);
     if (l->ok && l->keys->tls_certificate_count == 0)
-        tell(l, KEYS_TLS_CERTIFICATE, 0, "%s holds no certificate in PEM; give it the server's CERTIFICATE block", path);
+        tell(l, KEYS_TLS_CERTIFICATE, 0, "%s holds no certificate in PEM; give it the server's CERTIFICATE block",
+             path);
 }
 
 static bool load_tls_keys(struct loader *l, const struct config *config)

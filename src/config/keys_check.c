@@ -95,8 +95,8 @@ static void check_chain(struct checker *c, const struct certificate *own)
         return;
     enum rule rule = own ? trust_check(trust, own, NULL, 0, USE_SEAL, c->now) : RULE_OK;
     if (rule == RULE_CERT_UNTRUSTED || rule == RULE_CERT_REVOKED)
-        checker_tell(c, KEYS_CERTIFICATE, 0, true, "seen with keys.trust, %s; senders that think alike will not seal to it",
-             rule_sentence(rule));
+        checker_tell(c, KEYS_CERTIFICATE, 0, true,
+                     "seen with keys.trust, %s; senders that think alike will not seal to it", rule_sentence(rule));
     else if (rule != RULE_OK && rule != RULE_CERT_EXPIRED) /* of which check_dates has spoken */
         checker_tell(c, KEYS_CERTIFICATE, 0, false, "%s; use another certificate", rule_sentence(rule));
     trust_free(trust);
@@ -121,8 +121,9 @@ static struct certificate *check_message_keys(struct checker *c)
     if (own)
         check_private_key(c, KEYS_PRIVATE_KEY, k->certificate, k->private_key, "keys.certificate");
     if (own && !names_the_server(own, c->config))
-        checker_tell(c, KEYS_CERTIFICATE, 0, false,
-                     "the certificate names none of server.names; use one whose subjectAltName has a name of the server");
+        checker_tell(
+            c, KEYS_CERTIFICATE, 0, false,
+            "the certificate names none of server.names; use one whose subjectAltName has a name of the server");
     check_chain(c, c->ok ? own : NULL); /* a fault is said once */
     for (size_t i = 0; i < k->reader_count; i++)
         certificate_release(check_certificate(c, KEYS_READER, i, k->reader[i]));

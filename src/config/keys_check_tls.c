@@ -45,9 +45,10 @@ static void check_usage(struct checker *c, const struct certificate *own)
         checker_tell(c, KEYS_TLS_CERTIFICATE, 0, false,
                      "its key usage does not allow TLS; use a certificate with digitalSignature");
     else if (!own->purpose_sip && (!own->purpose_server || !own->purpose_client))
-        checker_tell(c, KEYS_TLS_CERTIFICATE, 0, false,
-                     "its extended key usage does not allow both ends of TLS; use one with serverAuth and clientAuth, or "
-                     "without that extension");
+        checker_tell(
+            c, KEYS_TLS_CERTIFICATE, 0, false,
+            "its extended key usage does not allow both ends of TLS; use one with serverAuth and clientAuth, or "
+            "without that extension");
 }
 
 void check_tls_keys(struct checker *c, const struct certificate *message)

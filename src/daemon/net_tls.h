@@ -16,8 +16,8 @@ struct net_tls {
 bool net_tls_is_about(uint16_t kind);
 
 /* Takes one such message. `*whole` is set when it was the last of its kind: `made` is then what holds from now on, for
- * transports_set_tls. Where one of them is refused, so is the last, and `made` stays as it was. The caller wipes what it
- * read. */
+ * transports_set_tls. Where one of them is refused, so is the last, and `made` stays as it was. The caller wipes what
+ * it read. */
 enum rule net_tls_take(struct net_tls *t, uint16_t kind, struct cursor *fields, bool *whole);
 void net_tls_free(struct net_tls *t);
 

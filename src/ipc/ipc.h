@@ -36,8 +36,8 @@ enum ipc_kind {
     IPC_SETUP_POLICY,     /* net: the policy */
     IPC_SETUP_TLS_ANCHOR, /* net: one trust anchor for TLS, DER */
     IPC_SETUP_TLS_CRL,    /* net: one revocation list for TLS, DER */
-    IPC_SETUP_TLS,        /* net: certificates, private key, what is asked of clients; ends what it is told of TLS. These
-                             three may also come later, all of them again: they take the place of those before */
+    IPC_SETUP_TLS,        /* net: certificates, private key, what is asked of clients; ends what it is told of TLS.
+                             These three may also come later, all of them again: they take the place of those before */
     IPC_SETUP_NET,        /* net: names, limits, numbers of vaults; ends its setup */
     IPC_CHANNEL_VAULT,    /* net: the descriptor of a channel to vault number n, new or in place of a broken one.
                              vault: the descriptor of its channel to net */
@@ -130,7 +130,7 @@ enum rule ipc_read_complete(struct cursor *fields, struct ipc_complete *complete
 
 /* --- setup --- */
 
-void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob); /* ANCHOR, CRL, READER, TLS_ANCHOR, TLS_CRL */
+void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob); /* ANCHOR, CRL, READER, TLS_... */
 enum rule ipc_read_blob(struct cursor *fields, struct span *blob);
 void ipc_write_identity(struct writer *w, struct span certificate_der, struct span key_der);
 enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der, struct span *key_der);

@@ -44,8 +44,8 @@ struct connection *connection_of_flow(const struct transports *t, uint64_t flow)
     return NULL;
 }
 
-/* One that is being closed takes no new messages. RFC 5923 8: who opened a TLS connection to us is sent requests over it
- * only as the host that it has proven to be. */
+/* One that is being closed takes no new messages. RFC 5923 8: who opened a TLS connection to us is sent requests over
+ * it only as the host that it has proven to be. */
 struct connection *connection_of_hop(const struct transports *t, const struct hop *hop, struct span host)
 {
     struct connection *c;

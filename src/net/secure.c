@@ -106,7 +106,8 @@ static enum transfer send_pieces(struct connection *c, size_t *sent)
     struct iovec piece[WRITE_PIECES];
     struct output *o;
     size_t count = 0;
-    STAILQ_FOREACH(o, &c->output, link) {
+    STAILQ_FOREACH(o, &c->output, link)
+    {
         if (count == WRITE_PIECES)
             break;
         piece[count++] = (struct iovec){o->bytes + o->sent, o->len - o->sent};

@@ -1,5 +1,5 @@
-/* The transports of a SIP process: UDP sockets in batches, TCP and TLS connections with their framing, over libevent. They move
- * bytes and decide nothing; what arrives and what fails is told to their owner.
+/* The transports of a SIP process: UDP sockets in batches, TCP and TLS connections with their framing, over libevent.
+ * They move bytes and decide nothing; what arrives and what fails is told to their owner.
  *
  * Flows: a UDP socket is flow "its number + 1" in the order of transports_listen; a connection gets a number that is
  * never used again. Connections are found by flow, or by the other end's transport and address, and opened where there
@@ -32,8 +32,8 @@ struct transports_owner {
     void (*broken)(void *context, const struct proxy_source *source, struct span bytes, enum rule why);
     /* A message given to transports_send was not sent, or not whole. Never called for transaction 0. */
     void (*failed)(void *context, uint64_t transaction);
-    /* The handshake of TLS failed; `host` is whom it was to lead to, empty where the other end opened it. The connection
-     * is closed. May be null. */
+    /* The handshake of TLS failed; `host` is whom it was to lead to, empty where the other end opened it. The
+     * connection is closed. May be null. */
     void (*handshake_failed)(void *context, const struct hop *remote, struct span host, enum rule why);
     /* A connection has closed. */
     void (*closed)(void *context, const struct hop *remote);
@@ -57,13 +57,14 @@ void transports_free(struct transports *t);
 /* Takes over a bound socket. False when it cannot be used. */
 bool transports_listen(struct transports *t, const struct hop *hop, int fd);
 
-/* The settings of TLS from now on: what is opened or accepted from here uses them, open connections go on with theirs. A
- * reference is taken; null, as at the beginning: there is no TLS, connections that come are closed and none is opened. */
+/* The settings of TLS from now on: what is opened or accepted from here uses them, open connections go on with theirs.
+ * A reference is taken; null, as at the beginning: there is no TLS, connections that come are closed and none is
+ * opened. */
 void transports_set_tls(struct transports *t, struct tls_context *context, enum tls_clients clients);
 
-/* Sends over `flow` if it is open, else to `hop` (a connection is opened where there is none). Over TLS a connection leads
- * there only when the other end has proven to be `host`, or must prove it before it is sent anything; an empty host is
- * nobody. The bytes are copied. Datagrams leave with transports_flush. */
+/* Sends over `flow` if it is open, else to `hop` (a connection is opened where there is none). Over TLS a connection
+ * leads there only when the other end has proven to be `host`, or must prove it before it is sent anything; an empty
+ * host is nobody. The bytes are copied. Datagrams leave with transports_flush. */
 void transports_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span host, struct span bytes,
                      uint64_t transaction);
 void transports_flush(struct transports *t);

@@ -58,8 +58,8 @@ struct proxy_source {
     socklen_t address_len;
     uint64_t flow; /* the shell's name for the socket (UDP: number of the listening socket plus one) or the connection;
                       never used again after a connection has closed; never 0 */
-    struct span peer; /* the domain that the other end proved by its certificate (RFC 5922 7.4); empty: none. Borrowed for
-                         the call */
+    struct span peer; /* the domain that the other end proved by its certificate (RFC 5922 7.4); empty: none. Borrowed
+                         for the call */
 };
 
 struct proxy_settings { /* borrowed for as long as the proxy lives */
@@ -159,8 +159,8 @@ struct proxy_action {
     uint64_t transaction; /* PROXY_SEND: to be named in proxy_send_failed; 0: nobody wants to know */
     uint64_t flow;        /* PROXY_SEND: over this socket or connection; 0, or a closed connection: any to `hop` */
     struct hop hop;       /* PROXY_SEND: the peer's address (UDP), or where to connect to (TCP, TLS) */
-    struct span host;     /* PROXY_SEND over TLS: whom the other end must prove to be, unless `flow` is open; empty: nobody
-                             will do. As long as `bytes` */
+    struct span host; /* PROXY_SEND over TLS: whom the other end must prove to be, unless `flow` is open; empty: nobody
+                         will do. As long as `bytes` */
     bool request;         /* PROXY_SEND */
     uint32_t vault;
     struct proxy_event event;

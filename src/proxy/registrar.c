@@ -45,8 +45,8 @@ static bool q_of(struct span text, unsigned *q)
     return *q <= LOCATION_Q_MAX;
 }
 
-/* Where a user is reached: at an address that the contact names; over TLS on the connection that the registration came by,
- * since users have no certificate to be known by when they are called (compare RFC 5626, which asks for more). */
+/* Where a user is reached: at an address that the contact names; over TLS on the connection that the registration came
+ * by, since users have no certificate to be known by when they are called (compare RFC 5626, which asks for more). */
 static bool hop_of_contact(const struct sip_uri *uri, const struct proxy_source *source, struct contact *contact)
 {
     struct span maddr;

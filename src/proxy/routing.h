@@ -35,7 +35,7 @@ enum target_kind {
 struct target {
     enum target_kind kind;
     struct hop hop;
-    struct span host; /* over TLS: whom a connection must lead to (RFC 5922 7.3); empty: nobody will do. As long as the route */
+    struct span host; /* over TLS: whom a connection must lead to (RFC 5922 7.3); empty: nobody. Lives as the route */
     uint64_t flow;    /* the connection by which a user registered, where no other will do; else 0 */
     struct span contact; /* TARGET_HOP: takes the place of the Request-URI; empty: it stays. Lives as long as the
                             location service is not changed */

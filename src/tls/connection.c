@@ -40,7 +40,8 @@ struct tls *tls_accept(struct tls_context *c, enum tls_clients clients, int fd)
     return t;
 }
 
-/* A name of one's own has the server choose among its certificates (RFC 5922 7.8); an address is no name (RFC 6066 3). */
+/* A name of one's own has the server choose among its certificates (RFC 5922 7.8); an address is no name (RFC 6066 3).
+ */
 static bool name_server(struct tls *t)
 {
     struct in6_addr address;

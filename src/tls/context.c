@@ -6,8 +6,8 @@
 #include "tls/internal.h"
 
 enum {
-    SECURITY_LEVEL = 2,             /* 112 bits, as for certificates (protocol.md 2.2) */
-    PEER_CHAIN_BYTES = 32 * 1024,   /* of certificates that the other end may present */
+    SECURITY_LEVEL = 2,           /* 112 bits, as for certificates (protocol.md 2.2) */
+    PEER_CHAIN_BYTES = 32 * 1024, /* of certificates that the other end may present */
     SESSION_SECONDS = 3600,
 };
 

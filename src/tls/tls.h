@@ -1,10 +1,10 @@
 /* TLS for SIP connections (RFC 3261 26.2.1, RFC 5922), over OpenSSL: TLS 1.2 with ECDHE and AEAD, TLS 1.3. Nothing here
  * waits: the caller owns the socket, which is non-blocking, and calls again when it can be read or written.
  *
- * A server must prove to be the host that was to be reached, before a byte of SIP is sent to it. A client that presents a
- * certificate must prove its chain, or the handshake fails; its domains are then what it has proven (RFC 5922 7.3, 7.4).
- * Sessions are resumed, so that a connection that is opened again costs little; what a session proved is looked at again
- * each time. There is no early data, no renegotiation, no compression. */
+ * A server must prove to be the host that was to be reached, before a byte of SIP is sent to it. A client that presents
+ * a certificate must prove its chain, or the handshake fails; its domains are then what it has proven (RFC
+ * 5922 7.3, 7.4). Sessions are resumed, so that a connection that is opened again costs little; what a session proved
+ * is looked at again each time. There is no early data, no renegotiation, no compression. */
 #ifndef SIPSEAL_TLS_TLS_H
 #define SIPSEAL_TLS_TLS_H
 
@@ -21,8 +21,8 @@ enum {
 /* What a server asks of its clients. */
 enum tls_clients { TLS_CLIENTS_NONE, TLS_CLIENTS_OPTIONAL, TLS_CLIENTS_REQUIRED };
 
-/* Has the library load and fetch whatever it loads and fetches late, by shaking hands with itself in each version: to be
- * called before a process closes itself in. `now` in seconds since 1970. RULE_CRYPTO_LIBRARY, RULE_NO_MEMORY. */
+/* Has the library load and fetch whatever it loads and fetches late, by shaking hands with itself in each version: to
+ * be called before a process closes itself in. `now` in seconds since 1970. RULE_CRYPTO_LIBRARY, RULE_NO_MEMORY. */
 enum rule tls_rehearse(int64_t now);
 
 /* --- settings, which connections hold for as long as they live --- */
@@ -54,8 +54,8 @@ struct tls;
 
 /* The server's end of a connection over a socket; null without memory, or when the context has no certificate. */
 struct tls *tls_accept(struct tls_context *c, enum tls_clients clients, int fd);
-/* The client's end, to a server that must be `host`, which is copied. Null without memory, and for a host that is empty or
- * longer than TLS_HOST_MAX. */
+/* The client's end, to a server that must be `host`, which is copied. Null without memory, and for a host that is empty
+ * or longer than TLS_HOST_MAX. */
 struct tls *tls_connect(struct tls_context *c, struct span host, int fd);
 /* Tells the other end that this one closes, if that is possible at once. */
 void tls_end(struct tls *t);
@@ -74,8 +74,8 @@ enum tls_step {
  * RULE_CERT_..., RULE_NO_MEMORY. */
 enum tls_step tls_handshake(struct tls *t, int64_t now, enum rule *why);
 
-/* Once the handshake is done. Reads at most `cap` bytes: all that is there, so that nothing waits unseen inside. TLS_DONE
- * with at least one byte. */
+/* Once the handshake is done. Reads at most `cap` bytes: all that is there, so that nothing waits unseen inside.
+ * TLS_DONE with at least one byte. */
 enum tls_step tls_read(struct tls *t, uint8_t *at, size_t cap, size_t *got);
 /* Writes some of the bytes, at least one for TLS_DONE. After TLS_WANTS_... the same bytes are to be offered again. */
 enum tls_step tls_write(struct tls *t, struct span bytes, size_t *sent);

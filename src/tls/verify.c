@@ -1,5 +1,5 @@
-/* Who the other end is (RFC 5922 7): chain, dates, revocation and usage by the trust store that is also used for messages,
- * and its name. */
+/* Who the other end is (RFC 5922 7): chain, dates, revocation and usage by the trust store that is also used for
+ * messages, and its name. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
@@ -17,7 +17,7 @@ static enum rule certificate_of(struct trust *trust, X509 *x509, struct certific
 }
 
 /* What the other end sent along; what cannot be read cannot help. */
-static size_t candidates(struct trust *trust, const STACK_OF(X509) *sent, struct certificate **out)
+static size_t candidates(struct trust *trust, const STACK_OF(X509) * sent, struct certificate **out)
 {
     size_t count = 0;
     for (int i = 0; i < sk_X509_num(sent) && count < CERTIFICATES_IN_BAG_MAX; i++)
@@ -26,7 +26,7 @@ static size_t candidates(struct trust *trust, const STACK_OF(X509) *sent, struct
     return count;
 }
 
-static enum rule judge(const struct tls *t, X509 *presented, const STACK_OF(X509) *sent)
+static enum rule judge(const struct tls *t, X509 *presented, const STACK_OF(X509) * sent)
 {
     struct trust *trust = t->context->trust;
     struct certificate *peer, *other[CERTIFICATES_IN_BAG_MAX];

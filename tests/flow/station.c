@@ -22,8 +22,11 @@ void hop_print(const struct hop *hop, char *out, size_t len)
     struct writer w = writer_over(host, sizeof host);
     address_write_host(&w, &hop->address);
     bool ipv6 = hop->address.ss_family == AF_INET6;
-    snprintf(out, len, "%s %s%.*s%s:%u", hop->transport == SIP_UDP ? "udp" : hop->transport == SIP_TCP ? "tcp" : "tls", ipv6 ? "[" : "",
-             SPAN_ARGS(writer_span(&w)), ipv6 ? "]" : "", address_port(&hop->address));
+    snprintf(out, len, "%s %s%.*s%s:%u",
+             hop->transport == SIP_UDP   ? "udp"
+             : hop->transport == SIP_TCP ? "tcp"
+                                         : "tls",
+             ipv6 ? "[" : "", SPAN_ARGS(writer_span(&w)), ipv6 ? "]" : "", address_port(&hop->address));
 }
 
 /* --- configuration --- */

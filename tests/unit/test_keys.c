@@ -336,10 +336,11 @@ static void a_key_for_tls_is_none_that_opens_or_signs_messages(void **state)
     /* The same key in another certificate, which is for TLS alone. */
     struct arena arena;
     assert_true(arena_open(&arena, 64 * 1024));
-    const char *const extensions[] = {"subjectAltName=DNS:proxy1.home.example", "extendedKeyUsage=serverAuth,clientAuth",
-                                      NULL};
+    const char *const extensions[] = {"subjectAltName=DNS:proxy1.home.example",
+                                      "extendedKeyUsage=serverAuth,clientAuth", NULL};
     EVP_PKEY_up_ref(s->server.key);
-    struct span der = pki_odd(&arena, &(struct pki_odd){"x", extensions, s->server.key, &s->authority, NULL, 0, 0}, NULL);
+    struct span der =
+        pki_odd(&arena, &(struct pki_odd){"x", extensions, s->server.key, &s->authority, NULL, 0, 0}, NULL);
     write_pem(certificate, PEM_CERTIFICATE, der, 0644);
     write_key(key, s->server.key);
     arena_close(&arena);

@@ -137,7 +137,8 @@ static void give_tls(struct fixture *f, const struct identity *by, const struct 
 {
     give_anchor(f, by);
     const struct ipc_tls_setup setup = {
-        .own = {.certificate = {own->certificate}, .certificate_count = 1, .private_key = own->key}, .clients = clients};
+        .own = {.certificate = {own->certificate}, .certificate_count = 1, .private_key = own->key},
+        .clients = clients};
     struct writer w = child_writer(&f->net);
     ipc_write_tls_setup(&w, &setup);
     child_send(f->net.control, &w);
@@ -164,8 +165,14 @@ static enum rule end_setup(struct fixture *f)
     const struct ipc_net_setup setup = {
         .name = {SPAN_INIT("proxy1.home.example")},
         .name_count = 1,
-        .limits = {.message_bytes = 20000, .transactions = 1000, .connections = 20, .jobs_per_vault = 8,
-                   .store_jobs = 8, .bindings = 10, .bindings_per_user = 2, .idle_seconds = 600},
+        .limits = {.message_bytes = 20000,
+                   .transactions = 1000,
+                   .connections = 20,
+                   .jobs_per_vault = 8,
+                   .store_jobs = 8,
+                   .bindings = 10,
+                   .bindings_per_user = 2,
+                   .idle_seconds = 600},
         .window = 600,
     };
     struct writer w = child_writer(&f->net);

@@ -156,7 +156,10 @@ static bool shake_hands(struct fixture *f, const char *host, enum tls_clients cl
     return true;
 }
 
-#define ONE {"one.example", NULL, 0}
+#define ONE                                                                                                            \
+    {                                                                                                                  \
+        "one.example", NULL, 0                                                                                         \
+    }
 
 /* --- cases --- */
 
@@ -230,7 +233,7 @@ static void a_client_without_a_certificate_passes_only_where_none_is_required(vo
     assert_rule(f->why_server, RULE_TLS_NO_CERTIFICATE);
     ends(f, &(struct shown)ONE, &(struct shown){"two.example", NULL, 0});
     assert_true(shake_hands(f, "one.example", TLS_CLIENTS_NONE, PKI_NOW));
-    assert_int_equal(tls_peer(f->at_server).len, 0); /* it was not asked */
+    assert_int_equal(tls_peer(f->at_server).len, 0);                            /* it was not asked */
     assert_false(shake_hands(f, "one.example", TLS_CLIENTS_REQUIRED, PKI_NOW)); /* a session that proved nothing */
     assert_rule(f->why_server, RULE_TLS_NO_CERTIFICATE);
     assert_true(shake_hands(f, "one.example", TLS_CLIENTS_REQUIRED, PKI_NOW));
@@ -332,7 +335,8 @@ static void much_is_carried_in_order_however_it_is_cut(void **state)
     for (size_t round = 0; in < BYTES; round++) {
         if (out < BYTES && tls_write(f->at_client, span_of(sent + out, BYTES - out), &n) == TLS_DONE)
             out += n;
-        if (tls_read(f->at_server, got + in, round % 700 + 1 < BYTES - in ? round % 700 + 1 : BYTES - in, &n) == TLS_DONE)
+        if (tls_read(f->at_server, got + in, round % 700 + 1 < BYTES - in ? round % 700 + 1 : BYTES - in, &n) ==
+            TLS_DONE)
             in += n;
     }
     assert_memory_equal(sent, got, BYTES);
