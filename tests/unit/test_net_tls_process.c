@@ -386,14 +386,6 @@ static void a_connection_of_somebody_else_is_not_used_for_the_next_hop(void **st
     assert_answers(f, ssl);
 }
 
-static void a_connection_without_a_certificate_is_not_used_for_the_next_hop(void **state)
-{
-    struct fixture *f = *state;
-    SSL *ssl = connected_from_next(f, NULL, "sip:next.example;transport=tls");
-    assert_non_null(strstr(receive_udp(f), "SIP/2.0 503 Service Unavailable\r\n"));
-    assert_answers(f, ssl);
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -405,7 +397,6 @@ int main(int argc, char **argv)
         CASE(without_settings_a_connection_for_tls_is_closed),
         CASE(a_connection_that_the_next_hop_opened_is_used_when_it_proved_to_be_that_host),
         CASE(a_connection_of_somebody_else_is_not_used_for_the_next_hop),
-        CASE(a_connection_without_a_certificate_is_not_used_for_the_next_hop),
     };
     if (argc != 2)
         return 2;
