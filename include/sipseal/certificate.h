@@ -36,6 +36,8 @@ struct certificate {
     int64_t not_before, not_after;
     bool may_sign, may_agree, may_encipher; /* by key usage (absent: all) and kind of key */
     bool purpose_email, purpose_sip;        /* extended key usage: emailProtection or any; id-kp-sipDomain or any */
+    bool purpose_server, purpose_client;    /* serverAuth or any; clientAuth or any */
+    bool for_tls;                           /* serverAuth or clientAuth is named: its key is none for messages */
     struct certificate_name {
         enum certificate_name_kind kind;
         struct span text;
@@ -55,6 +57,11 @@ void certificate_release(struct certificate *c); /* null is allowed */
 bool certificate_names_aor(const struct certificate *c, struct span uri); /* in src/e2m, which knows SIP */
 /* Whether a dNSName, or a sip: URI without user, equals the host exactly, without regard to case (RFC 5922 7.2). */
 bool certificate_names_host(const struct certificate *c, struct span host); /* in src/e2m */
+/* The SIP domain identities (RFC 5922 7.1): the hosts of sip: URIs without user; the dNSNames only where there is no
+ * such URI; never the common name. They lie in the certificate, and end up in `out`; returns how many. */
+size_t certificate_sip_domains(const struct certificate *c, struct span out[CERTIFICATE_NAMES_MAX]); /* in src/e2m */
+/* Whether one of them is the host: whole, without regard to case; "*" stands for itself alone (RFC 5922 7.2). */
+bool certificate_is_sip_domain(const struct certificate *c, struct span host); /* in src/e2m */
 /* The first sip: or sips: URI, else the first dNSName, else empty: how to show whose it is. */
 struct span certificate_shown_name(const struct certificate *c);
 /* The content octets of the serial number, for revocation lists. */
@@ -74,7 +81,9 @@ enum rule trust_add_anchor(struct trust *t, struct span der);
  * whenever a certificate of that authority is checked, or the check fails. RULE_CERT_SYNTAX, RULE_CONFIG (too many). */
 enum rule trust_add_crl(struct trust *t, struct span der);
 
-enum certificate_use { USE_SIGN, USE_SEAL };
+/* Messages; and the two ends of TLS, as the other end sees them. A certificate for TLS is none for messages, although
+ * id-kp-sipDomain stands for both: the process with the network holds its key (protocol.md 2.2). */
+enum certificate_use { USE_SIGN, USE_SEAL, USE_TLS_SERVER, USE_TLS_CLIENT };
 
 /* Whether the certificate chains to an anchor (through `others`, candidates only), is in date and not revoked at `now`,
  * and its usages fit the use. RULE_CERT_UNTRUSTED, _EXPIRED, _REVOKED, _REVOCATION_UNKNOWN, _USAGE, _KEY. */

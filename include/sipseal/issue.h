@@ -49,6 +49,8 @@ struct issue_terms {
     enum issue_kind {
         ISSUE_USER, /* `name` is a URI, "sip:alice@home.example"; purpose emailProtection (RFC 8550 4.4.4) */
         ISSUE_HOST, /* `name` is a host name, "proxy1.home.example"; purpose id-kp-sipDomain (RFC 5924) */
+        ISSUE_TLS,  /* `name` is a host name: dNSName and sip: URI (RFC 5922 6), or a user's URI; digitalSignature;
+                       purposes serverAuth, clientAuth and id-kp-sipDomain. `usage` is passed over */
     } kind;
     /* digitalSignature; keyAgreement, or with RSA keyEncipherment */
     enum issue_usage { ISSUE_SIGN_AND_SEAL, ISSUE_SIGN, ISSUE_SEAL } usage;

@@ -38,7 +38,8 @@
     X(RULE_SIP_ROUTE, "sip.route", 404, "there is no route to the domain of the Request-URI")                          \
     X(RULE_SIP_NOT_REGISTERED, "sip.not-registered", 480, "the user is not registered")                                \
     X(RULE_SIP_REGISTER_DENIED, "sip.register-denied", 403, "this source may not register users of this domain")       \
-    X(RULE_SIP_CONTACT, "sip.contact", 400, "a Contact to register must be a SIP URI with a numeric host")             \
+    X(RULE_SIP_CONTACT, "sip.contact", 400,                                                                            \
+      "a Contact to register must be a SIP URI with a numeric host, or one for TLS that came over TLS")                \
     X(RULE_SIP_REGISTER_ORDER, "sip.register-order", 500, "a later registration by this client was taken already")   \
     X(RULE_SIP_REGISTER_LIMIT, "sip.register-limit", 403, "the user has more contacts than the limit")                 \
     X(RULE_SIP_CANCELLED, "sip.cancelled", 487, "the request was cancelled by its sender")                             \
@@ -101,6 +102,12 @@
     X(RULE_POLICY_PLAIN, "policy.plain", 495, "the policy of this proxy refuses content that is not protected")        \
     X(RULE_POLICY_PRESENT, "policy.present", 403, "content that the policy of this proxy needs is absent")             \
     X(RULE_UNDECIPHERABLE, "recipient.undecipherable", 493, "a part that must be read cannot be opened")               \
+    /* TLS */                                                                                                          \
+    X(RULE_TLS_HANDSHAKE, "tls.handshake", 0,                                                                          \
+      "the other end broke off the TLS handshake, or speaks no TLS 1.2 or 1.3 that is accepted")                       \
+    X(RULE_TLS_TIMEOUT, "tls.timeout", 0, "the TLS handshake did not end in time")                                     \
+    X(RULE_TLS_NAME, "tls.name", 0, "the server's certificate does not name the host that was to be reached")          \
+    X(RULE_TLS_NO_CERTIFICATE, "tls.no-certificate", 0, "the client has no certificate and one is required")           \
     /* files and processes */                                                                                          \
     X(RULE_FILE, "file.access", 0, "a file cannot be read or written")                                                 \
     X(RULE_FILE_FORMAT, "file.format", 0, "a file does not hold what it should")                                       \

@@ -122,6 +122,7 @@ struct issuing {
     size_t wish_count;
     uint32_t days;
     bool replace;
+    bool tls; /* keys for TLS, in files of their own */
     int64_t now;
 };
 
@@ -172,7 +173,7 @@ static enum rule make_pair(const struct issuing *i, const struct party *party, c
 {
     struct span key, certificate;
     const struct issue_terms terms = {
-        .kind = party->is_user ? ISSUE_USER : ISSUE_HOST,
+        .kind = i->tls ? ISSUE_TLS : party->is_user ? ISSUE_USER : ISSUE_HOST,
         .usage = wish->usage,
         .name = span_text(party->is_user ? party->uri : party->host),
         .not_before = i->authority->identity.certificate->not_before > i->now - 300
@@ -261,7 +262,7 @@ static enum exit_code issue_one(const struct issuing *i, const char *name)
     struct party party;
     if (!party_parse(span_text(name), &party))
         return EXIT_USAGE;
-    enum exit_code code = i->replace && i->wish_count == 1 ? remove_apart(i, &party) : EXIT_DONE;
+    enum exit_code code = i->replace && i->wish_count == 1 && !i->tls ? remove_apart(i, &party) : EXIT_DONE;
     for (size_t n = 0; n < i->wish_count && code == EXIT_DONE; n++)
         code = issue_pair(i, &party, &i->wish[n]);
     return code;
@@ -302,6 +303,8 @@ static enum exit_code read_wishes(struct issuing *i)
     const struct arguments *a = &i->cli->arguments;
     bool separate = arguments_has(a, "separate") || arguments_has(a, "sign") || arguments_has(a, "seal");
     enum issue_key_kind both = ISSUE_P256, sign = ISSUE_ED25519, seal = ISSUE_X25519;
+    if (i->tls && separate)
+        return cli_fail(EXIT_USAGE, "keys for TLS are one for each name; leave out --separate, --sign and --seal");
     if (separate && arguments_has(a, "key"))
         return cli_fail(EXIT_USAGE, "--key is for one certificate with both uses; say --sign KIND and --seal KIND");
     enum exit_code code = read_kind(i->cli, "key", true, true, &both);
@@ -312,6 +315,8 @@ static enum exit_code read_wishes(struct issuing *i)
     i->wish_count = separate ? 2 : 1;
     i->wish[0] = separate ? (struct issue_wish){"", "seal", ISSUE_SEAL, seal}
                           : (struct issue_wish){"", "both", ISSUE_SIGN_AND_SEAL, both};
+    if (i->tls)
+        i->wish[0] = (struct issue_wish){KEYRING_TLS, "tls", ISSUE_SIGN, both};
     i->wish[1] = (struct issue_wish){KEYRING_SIGN, "sign", ISSUE_SIGN, sign};
     return code;
 }
@@ -326,6 +331,7 @@ static enum exit_code run_issue(struct cli *cli)
         .authority = &authority,
         .folder = out ? out : cli->keys,
         .replace = arguments_has(&cli->arguments, "replace"),
+        .tls = arguments_has(&cli->arguments, "tls"),
         .now = cli_now(),
     };
     enum exit_code code = read_days(cli, CERTIFICATE_DAYS, &i.days);
@@ -352,6 +358,7 @@ static const struct option issue_options[] = {
     {.name = "days", .value = "N", .help = "for how long they are valid (365)"},
     {.name = "init", .help = "make the authority first when there is none"},
     {.name = "replace", .help = "replace keys that are there"},
+    {.name = "tls", .help = "for TLS connections, not for messages: NAME.tls.pem and NAME.tls.key"},
 };
 const struct command command_ca_issue = {
     .words = "ca issue",
@@ -402,13 +409,20 @@ static enum exit_code read_certificate(struct authority *a, const char *path, st
     return EXIT_DONE;
 }
 
+static enum certificate_use use_of(const struct certificate *c)
+{
+    if (c->for_tls)
+        return c->purpose_server ? USE_TLS_SERVER : USE_TLS_CLIENT;
+    return c->may_sign ? USE_SIGN : USE_SEAL;
+}
+
 /* A list can only take back what its own authority gave. */
 static enum exit_code check_issuer(struct authority *a, const struct certificate *c, int64_t now)
 {
     struct trust *trust = trust_new();
     enum rule rule = trust ? trust_add_anchor(trust, a->identity.certificate->der) : RULE_NO_MEMORY;
     if (rule == RULE_OK)
-        rule = trust_check(trust, c, NULL, 0, c->may_sign ? USE_SIGN : USE_SEAL, now);
+        rule = trust_check(trust, c, NULL, 0, use_of(c), now);
     trust_free(trust);
     if (rule == RULE_CERT_UNTRUSTED)
         return cli_fail(EXIT_REFUSED, "another authority issued this certificate; name its folder with --ca");

@@ -8,6 +8,11 @@
 #include "sipseal/certificate.h"
 #include "ua/party.h"
 
+/* What the files of keys for TLS are called, after the party: apart from those for messages. */
+#define KEYRING_TLS ".tls" /* between the name and the ends, of keys for TLS */
+#define KEYRING_TLS_CERTIFICATE KEYRING_TLS KEYRING_CERTIFICATE
+#define KEYRING_TLS_KEY KEYRING_TLS KEYRING_KEY
+
 enum {
     KEYRING_KNOWN_MAX = 1024,       /* certificates of others that readers are named by */
     KEYRING_OF_PARTY_MAX = 8,       /* certificates of one party */

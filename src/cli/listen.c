@@ -6,6 +6,7 @@
 #include "cli/listen_sockets.h"
 #include "cli/message_report.h"
 #include "cli/net_agent.h"
+#include "cli/net_tls.h"
 #include "ua/agent.h"
 #include "ua/outcome.h"
 #include "ua/registration.h"
@@ -151,7 +152,7 @@ static void send_registration(struct listening *l)
         .transport = l->registrar.transport,
         .sent_by = span_text(net_place_text(&local, sent_by)),
     };
-    bool reliable = l->registrar.transport == SIP_TCP;
+    bool reliable = l->registrar.transport != SIP_UDP;
     if (!registration_write(&l->registration, &w, &way, l->leaving) ||
         agent_request(l->agent, now_ms, l->registrar_flow, reliable, writer_span(&w),
                       span_text(l->registration.ids.branch), SPAN("REGISTER"), &l->register_id) != RULE_OK)
@@ -258,6 +259,17 @@ static bool registration_is_due(const struct listening *l, uint64_t now_ms)
     return l->registers && l->register_id == 0 && l->registration.due <= now_ms;
 }
 
+/* Over TLS the registrar reaches this user by this connection alone: another is opened at once. */
+static void flow_closed(struct listening *l, const struct net_event *event)
+{
+    bool registrars = event->flow == l->registrar_flow && l->registrar_flow != 0;
+    if (event->why != RULE_OK)
+        cli_note(l->cli, "%s (tls): %s [%s]", l->registrar.host, rule_sentence(event->why), rule_name(event->why));
+    agent_flow_failed(l->agent, event->flow);
+    if (registrars && l->registrar.transport == SIP_TLS && l->register_id == 0 && !l->leaving)
+        registration_lost(l, "the registrar closed the connection");
+}
+
 static void step(struct listening *l, uint64_t until_ms)
 {
     struct net_event event;
@@ -268,7 +280,7 @@ static void step(struct listening *l, uint64_t until_ms)
     if (event.kind == NET_MESSAGE)
         take_message(l, &event);
     else if (event.kind == NET_CLOSED)
-        agent_flow_failed(l->agent, event.flow);
+        flow_closed(l, &event);
     else if (event.kind == NET_SIGNAL)
         l->ended = true;
     else if (event.kind == NET_FAILED)
@@ -326,6 +338,10 @@ static enum exit_code prepare(struct listening *l)
     l->agent = agent_new(&settings);
     if (!l->loop || !l->agent || !arena_open(&l->arena, REPORT_ARENA))
         return cli_fail(EXIT_REFUSED, "%s; close something and try again", rule_sentence(RULE_NO_MEMORY));
+    if (l->registers)
+        code = net_tls_prepare(l->loop, &l->keyring, &l->self, &l->registrar);
+    if (code != EXIT_DONE)
+        return code;
     code = listen_open(l->cli, l->loop, l->registers ? &l->registrar : NULL, &l->sockets);
     return code == EXIT_DONE && l->registers ? begin_registration(l) : code;
 }
@@ -360,6 +376,7 @@ static const struct option options[] = {
     {.name = "as", .value = "USER", .help = "whose messages are received"},
     {.name = "listen", .value = "ADDRESS:PORT", .help = "where to listen (127.0.0.1:5060)", .many = true},
     {.name = "register", .value = "URI", .help = "register there (sip:127.0.0.1:5060;transport=tcp)"},
+    NET_TLS_TRUST_OPTION,
     {.name = "expires", .value = "SECONDS", .help = "how long a registration lasts (3600)"},
     {.name = "count", .value = "N", .help = "end after N messages that were delivered"},
     {.name = "save", .value = "DIR", .help = "keep messages and their content there"},

@@ -78,6 +78,11 @@ static const struct net_place *reachable(const struct listen_sockets *sockets, c
     return NULL;
 }
 
+static const char *transport_param(const struct net_place *registrar)
+{
+    return registrar->transport == SIP_UDP ? "" : registrar->transport == SIP_TLS ? ";transport=tls" : ";transport=tcp";
+}
+
 bool listen_contact(const struct listen_sockets *sockets, const struct net_place *registrar, struct span user,
                     char out[LISTEN_URI_MAX])
 {
@@ -92,6 +97,6 @@ bool listen_contact(const struct listen_sockets *sockets, const struct net_place
         net_set_port(&shown, net_port(place));
     }
     int len = snprintf(out, LISTEN_URI_MAX, "sip:%.*s@%s%s", SPAN_ARGS(user), net_place_text(&shown, text),
-                       registrar->transport == SIP_TCP ? ";transport=tcp" : "");
+                       transport_param(registrar));
     return len > 0 && len < LISTEN_URI_MAX;
 }

@@ -202,6 +202,11 @@ static void save_message(const struct message_report *r)
 
 /* --- the whole message --- */
 
+static const char *transport_word(enum sip_transport transport)
+{
+    return transport == SIP_UDP ? "udp" : transport == SIP_TLS ? "tls" : "tcp";
+}
+
 static void print_json(const struct message_report *r)
 {
     const struct incoming *in = r->incoming;
@@ -219,7 +224,7 @@ static void print_json(const struct message_report *r)
     json_object_set_new(out, "for_me", json_boolean(in->for_me));
     json_object_set_new(out, "call_id", cli_json_text(context->call_id));
     json_object_set_new(out, "cseq", json_integer(context->cseq));
-    json_object_set_new(out, "transport", json_string(r->event->reliable ? "tcp" : "udp"));
+    json_object_set_new(out, "transport", json_string(transport_word(r->event->peer.transport)));
     json_object_set_new(out, "source", json_string(net_place_text(&r->event->peer, source)));
     json_object_set_new(out, "body_bytes", json_integer((json_int_t)in->outline.source.body.body.len));
     if (sha256(in->outline.source.body.body, hash))

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "tls/tls.h"
+
 static struct sockaddr_in *as_ipv4(const struct net_place *place)
 {
     return (struct sockaddr_in *)(void *)&((struct net_place *)(uintptr_t)place)->address;
@@ -91,22 +93,25 @@ static bool look_up(const char *host, uint16_t port, int flags, struct net_place
 bool net_place_of_uri(struct span uri, struct net_place *place, const char **problem)
 {
     struct sip_uri parsed;
-    char host[256];
 
     *place = (struct net_place){0};
     *problem = "is not a sip: URI";
     if (sip_uri_parse(uri, &parsed) != RULE_OK || parsed.scheme == SIP_SCHEME_TEL ||
-        parsed.scheme == SIP_SCHEME_OTHER || parsed.host.len == 0 || parsed.host.len >= sizeof host)
+        parsed.scheme == SIP_SCHEME_OTHER || parsed.host.len == 0 || parsed.host.len >= sizeof place->host)
         return false;
     place->transport = sip_uri_transport(&parsed);
-    *problem = "asks for a transport that is not supported yet (only udp and tcp are)";
-    if (parsed.scheme == SIP_SCHEME_SIPS ||
-        (place->transport != SIP_TRANSPORT_NONE && place->transport != SIP_UDP && place->transport != SIP_TCP))
+    if (place->transport == SIP_TRANSPORT_NONE && parsed.port == TLS_PORT)
+        place->transport = SIP_TLS;
+    *problem = parsed.scheme == SIP_SCHEME_SIPS
+                   ? "asks for TLS all the way, which is not supported (write sip: and ;transport=tls for this one hop)"
+                   : "asks for a transport that is not supported (udp, tcp and tls are)";
+    if (parsed.scheme == SIP_SCHEME_SIPS || place->transport == SIP_TRANSPORT_OTHER)
         return false;
-    snprintf(host, sizeof host, "%.*s", SPAN_ARGS(parsed.host));
+    uint16_t port = place->transport == SIP_TLS ? TLS_PORT : NET_PORT_DEFAULT;
+    snprintf(place->host, sizeof place->host, "%.*s", SPAN_ARGS(parsed.host));
     *problem = "has a host whose address cannot be found";
     int flags = parsed.host_is_ipv4 || parsed.host_is_ipv6 ? AI_NUMERICHOST : AI_ADDRCONFIG;
-    return look_up(host, parsed.port ? parsed.port : NET_PORT_DEFAULT, flags, place);
+    return look_up(place->host, parsed.port ? parsed.port : port, flags, place);
 }
 
 bool net_place_of_text(struct span text, uint16_t port, struct net_place *place)

@@ -8,16 +8,18 @@
 #include "sipseal/bytes.h"
 #include "sipseal/sip_uri.h"
 
-enum { NET_PORT_DEFAULT = 5060, NET_ADDRESS_TEXT_MAX = 64 };
+enum { NET_PORT_DEFAULT = 5060, NET_ADDRESS_TEXT_MAX = 64, NET_HOST_MAX = 255 };
 
 struct net_place {
-    enum sip_transport transport; /* SIP_UDP or SIP_TCP */
+    enum sip_transport transport; /* SIP_UDP, SIP_TCP or SIP_TLS */
     struct sockaddr_storage address;
     socklen_t len;
+    char host[NET_HOST_MAX + 1]; /* as the URI names it, where there was one: whom a server over TLS must prove to be */
 };
 
-/* The place that a sip: URI names: its host, looked up as an address (A, AAAA) when it is a name; its port, else 5060;
- * its transport, else SIP_TRANSPORT_NONE, which is for the caller to choose. On failure `*problem` is a sentence. */
+/* The place that a sip: URI names: its host, looked up as an address (A, AAAA) when it is a name; its port, else 5060
+ * (TLS: 5061); its transport, else TLS for port 5061, else SIP_TRANSPORT_NONE, which is for the caller to choose. On
+ * failure `*problem` is a sentence. */
 bool net_place_of_uri(struct span uri, struct net_place *place, const char **problem);
 
 /* "127.0.0.1:5060", "[::1]:0": numeric only, the port may be left out for `port`. */

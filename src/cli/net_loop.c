@@ -26,6 +26,7 @@ struct net_peer {
 
 struct net_loop {
     int signals;
+    struct tls_context *tls; /* null: none */
     struct net_socket socket[NET_SOCKETS_MAX];
     size_t socket_count;
     struct net_stream stream[NET_CONNECTIONS_MAX];
@@ -74,7 +75,14 @@ void net_loop_free(struct net_loop *loop)
     for (size_t i = 0; i < loop->socket_count; i++)
         close(loop->socket[i].fd);
     close(loop->signals);
+    tls_context_release(loop->tls);
     free(loop);
+}
+
+void net_use_tls(struct net_loop *loop, struct tls_context *context)
+{
+    tls_context_release(loop->tls);
+    loop->tls = context;
 }
 
 /* --- opening --- */
@@ -193,18 +201,31 @@ static struct net_stream *free_stream(struct net_loop *loop)
     return idle;
 }
 
+/* The TLS of a connection that needs it; false with errno when there can be none. */
+static bool secure(const struct net_loop *loop, const struct net_place *place, int fd, struct tls **tls)
+{
+    *tls = NULL;
+    if (place->transport != SIP_TLS)
+        return true;
+    *tls = loop->tls ? tls_connect(loop->tls, span_text(place->host), fd) : NULL;
+    if (!*tls)
+        errno = EPROTO;
+    return *tls != NULL;
+}
+
 static bool open_stream(struct net_loop *loop, const struct net_place *place, uint64_t now_ms, uint64_t *flow)
 {
+    struct tls *tls;
     int fd = new_socket(place);
     if (fd < 0)
         return false;
     int result = connect(fd, (const struct sockaddr *)&place->address, place->len);
-    if (result != 0 && errno != EINPROGRESS) {
+    if ((result != 0 && errno != EINPROGRESS) || !secure(loop, place, fd, &tls)) {
         close_keeping_errno(fd);
         return false;
     }
     *flow = ++loop->last_flow;
-    stream_open(free_stream(loop), fd, *flow, place, result != 0, now_ms);
+    stream_open(free_stream(loop), fd, tls, *flow, place, result != 0, now_ms);
     return true;
 }
 
@@ -236,7 +257,7 @@ bool net_local(const struct net_loop *loop, uint64_t flow, struct net_place *loc
     const struct net_stream *s = find_stream(loop, flow);
     const struct net_peer *peer = s ? NULL : find_peer(loop, flow);
     if (s) {
-        *local = (struct net_place){.transport = SIP_TCP, .len = sizeof local->address};
+        *local = (struct net_place){.transport = s->peer.transport, .len = sizeof local->address};
         return getsockname(s->fd, (struct sockaddr *)&local->address, &local->len) == 0;
     }
     if (!peer)
@@ -286,7 +307,7 @@ static void accept_one(struct net_loop *loop, const struct net_socket *listener,
     struct net_place peer = {.transport = SIP_TCP, .len = sizeof peer.address};
     int fd = accept4(listener->fd, (struct sockaddr *)&peer.address, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
-        stream_open(free_stream(loop), fd, ++loop->last_flow, &peer, false, now_ms);
+        stream_open(free_stream(loop), fd, NULL, ++loop->last_flow, &peer, false, now_ms);
 }
 
 /* What comes before the first letter of a message is a keep-alive or noise (RFC 3261 7.5, RFC 5626). */
@@ -318,6 +339,14 @@ static bool receive_datagram(struct net_loop *loop, size_t socket, struct net_ev
     return true;
 }
 
+/* When patience with a connection ends: with one that shakes hands, or that has brought a part of a message. */
+static uint64_t patience_ends(const struct net_stream *s)
+{
+    if (s->fd >= 0 && s->shaking_hands)
+        return s->active_ms + NET_HANDSHAKE_MS;
+    return s->fd >= 0 && s->in_len > 0 ? s->active_ms + NET_PARTIAL_MS : UINT64_MAX;
+}
+
 /* A whole message that some connection has already brought, or a connection that is over. */
 static bool next_of_streams(struct net_loop *loop, uint64_t now_ms, struct net_event *event)
 {
@@ -331,9 +360,12 @@ static bool next_of_streams(struct net_loop *loop, uint64_t now_ms, struct net_e
             loop->turn = at + 1;
             return true;
         }
-        bool stuck = s->in_len > 0 && now_ms - s->active_ms > NET_PARTIAL_MS;
+        bool stuck = now_ms > patience_ends(s);
+        if (stuck && s->shaking_hands)
+            s->why = RULE_TLS_TIMEOUT;
         if (s->ended || stuck || (s->closing && s->out_len == 0)) {
             event->kind = NET_CLOSED;
+            event->why = s->why;
             stream_close(s);
             return true;
         }
@@ -355,9 +387,8 @@ static void poll_prepare(struct net_loop *loop)
         poll_add(loop, loop->socket[i].fd, POLLIN, NULL);
     for (size_t i = 0; i < NET_CONNECTIONS_MAX; i++) {
         struct net_stream *s = &loop->stream[i];
-        short waits = s->out_len > 0 || s->connecting ? POLLOUT : 0;
         if (s->fd >= 0)
-            poll_add(loop, s->fd, (short)(s->connecting || s->closing ? waits : waits | POLLIN), s);
+            poll_add(loop, s->fd, stream_waits_for(s), s);
     }
 }
 
@@ -391,9 +422,9 @@ static bool serve_polled(struct net_loop *loop, uint64_t now_ms, struct net_even
 static int sleep_ms(const struct net_loop *loop, uint64_t now_ms, uint64_t deadline_ms)
 {
     for (size_t i = 0; i < NET_CONNECTIONS_MAX; i++) {
-        const struct net_stream *s = &loop->stream[i];
-        if (s->fd >= 0 && s->in_len > 0 && s->active_ms + NET_PARTIAL_MS + 1 < deadline_ms)
-            deadline_ms = s->active_ms + NET_PARTIAL_MS + 1;
+        uint64_t end = patience_ends(&loop->stream[i]);
+        if (end < deadline_ms && end < UINT64_MAX)
+            deadline_ms = end + 1;
     }
     if (deadline_ms == UINT64_MAX)
         return -1;

@@ -5,6 +5,7 @@
 #include "cli/labels_report.h"
 #include "cli/net_agent.h"
 #include "cli/net_loop.h"
+#include "cli/net_tls.h"
 #include "cli/send_plan.h"
 #include "sipseal/digest.h"
 #include "ua/agent.h"
@@ -23,6 +24,7 @@ struct sending {
     uint64_t flow;
     struct outcome outcome; /* what it points to is in the plan's arena */
     enum rule failure; /* RULE_OK: there is an outcome */
+    enum rule tls;     /* why there is no connection over TLS; RULE_OK: not known, or there is */
 };
 
 /* --- reports --- */
@@ -124,7 +126,7 @@ static void json_result(const struct sending *s, json_t *out)
 {
     json_object_set_new(out, "delivered", json_boolean(s->failure == RULE_OK && s->outcome.kind == OUTCOME_DELIVERED));
     if (s->failure != RULE_OK) {
-        json_object_set_new(out, "rule", json_string(rule_name(s->failure)));
+        json_object_set_new(out, "rule", json_string(rule_name(s->tls != RULE_OK ? s->tls : s->failure)));
         return;
     }
     json_object_set_new(out, "status", json_integer(s->outcome.status));
@@ -133,6 +135,11 @@ static void json_result(const struct sending *s, json_t *out)
         json_object_set_new(out, "warning", json_warning(s));
     if (s->outcome.next[0])
         json_object_set_new(out, "next", json_string(s->outcome.next));
+}
+
+static const char *transport_word(const struct sending *s)
+{
+    return s->place.transport == SIP_UDP ? "udp" : s->place.transport == SIP_TLS ? "tls" : "tcp";
 }
 
 static void print_json(const struct sending *s)
@@ -153,7 +160,7 @@ static void print_json(const struct sending *s)
     json_object_set_new(out, "readers", json_readers(&plan->part[0]));
     json_object_set_new(out, "parts", json_parts(plan));
     json_object_set_new(out, "middles", json_middles(plan));
-    json_object_set_new(out, "transport", json_string(s->place.transport == SIP_UDP ? "udp" : "tcp"));
+    json_object_set_new(out, "transport", json_string(transport_word(s)));
     json_object_set_new(out, "peer", json_string(net_place_text(&s->place, peer)));
     json_object_set_new(out, "body_bytes", json_integer((json_int_t)s->body.body.len));
     if (sha256(s->body.body, hash))
@@ -229,7 +236,14 @@ static enum exit_code fail_network(const struct sending *s, const char *problem)
 {
     char peer[NET_ADDRESS_TEXT_MAX];
     return cli_fail(EXIT_NETWORK, "%s (%s): %s; see whether the server is running there",
-                    net_place_text(&s->place, peer), s->place.transport == SIP_UDP ? "udp" : "tcp", problem);
+                    net_place_text(&s->place, peer), transport_word(s), problem);
+}
+
+static enum exit_code fail_tls(const struct sending *s)
+{
+    char peer[NET_ADDRESS_TEXT_MAX];
+    return cli_fail(EXIT_NETWORK, "%s at %s (tls): %s [%s]; nothing was sent; see docs/rules.md, or ask its operator",
+                    s->place.host, net_place_text(&s->place, peer), rule_sentence(s->tls), rule_name(s->tls));
 }
 
 static enum exit_code connect_and_start(struct sending *s)
@@ -243,11 +257,14 @@ static enum exit_code connect_and_start(struct sending *s)
     s->agent = agent_new(&settings);
     if (!s->loop || !s->agent)
         return cli_fail(EXIT_REFUSED, "%s; close something and try again", rule_sentence(RULE_NO_MEMORY));
+    enum exit_code code = net_tls_prepare(s->loop, &s->plan.keyring, &s->plan.self, &s->place);
+    if (code != EXIT_DONE)
+        return code;
     if (!net_open(s->loop, &s->place, now_ms, &s->flow) || !net_local(s->loop, s->flow, &local))
         return fail_network(s, strerror(errno));
     if (!write_request(s, s->place.transport, net_place_text(&local, sent_by)))
         return fail_compose();
-    enum rule rule = agent_request(s->agent, now_ms, s->flow, s->place.transport == SIP_TCP, writer_span(&s->request),
+    enum rule rule = agent_request(s->agent, now_ms, s->flow, s->place.transport != SIP_UDP, writer_span(&s->request),
                                    span_text(s->ids.branch), SPAN("MESSAGE"), &id);
     return rule == RULE_OK ? EXIT_DONE : cli_fail(EXIT_REFUSED, "%s; try again", rule_sentence(rule));
 }
@@ -294,10 +311,12 @@ static bool wait_once(struct sending *s, uint64_t until_ms)
     struct net_event event;
     uint64_t deadline = agent_deadline(s->agent);
     net_wait(s->loop, deadline < until_ms ? deadline : until_ms, &event);
-    if (event.kind == NET_MESSAGE)
+    if (event.kind == NET_MESSAGE) {
         net_give_agent(s->agent, &event); /* a MESSAGE for this user is not for a sender to show */
-    else if (event.kind == NET_CLOSED)
+    } else if (event.kind == NET_CLOSED) {
+        s->tls = event.why;
         agent_flow_failed(s->agent, event.flow);
+    }
     agent_tick(s->agent, cli_now_ms());
     return event.kind != NET_SIGNAL && event.kind != NET_FAILED;
 }
@@ -345,6 +364,8 @@ static enum exit_code report(struct sending *s)
     char reason[256], agent[256], text[512];
     if (cli->json)
         print_json(s);
+    if (s->failure != RULE_OK && s->tls != RULE_OK)
+        return fail_tls(s);
     if (s->failure == RULE_SIP_TIMEOUT)
         return fail_network(s, "there was no answer in time");
     if (s->failure != RULE_OK)

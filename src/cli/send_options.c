@@ -1,4 +1,5 @@
 /* What the command line of `sipseal send` asks for; no file is read here. */
+#include "cli/net_tls.h"
 #include "cli/send_plan.h"
 
 #include "ua/text.h"
@@ -8,6 +9,7 @@ enum { TIMEOUT_MAX_S = 32 /* 64 * T1 (RFC 3261 17.1.2.2) */ };
 const struct option send_options[SEND_OPTION_COUNT] = {
     {.name = "as", .value = "USER", .help = "who sends and signs"},
     {.name = "proxy", .value = "URI", .help = "where to send it (sip:127.0.0.1:5060;transport=tcp)"},
+    NET_TLS_TRUST_OPTION,
     {.name = "middle", .value = "HOST[=ACTIONS]", .help = "a proxy that shall view,verify (both) or only verify",
      .many = true},
     {.name = "part", .value = "FILE:TYPE:NAME,...", .help = "a further part, sealed to these readers alone",

@@ -68,7 +68,7 @@ enum exit_code send_plan_protect(struct send_plan *plan, const struct compose_id
 const char *send_plan_role(const struct send_part *part, size_t reader);
 
 /* The options, and what they ask for (send_options.c). */
-enum { SEND_OPTION_COUNT = 11 };
+enum { SEND_OPTION_COUNT = 12 };
 extern const struct option send_options[SEND_OPTION_COUNT];
 enum exit_code send_options_read(struct send_plan *plan);
 

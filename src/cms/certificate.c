@@ -69,12 +69,16 @@ static enum rule read_purposes(struct certificate *c)
     if (!extension(c, NID_ext_key_usage, &value))
         return RULE_CERT_SYNTAX;
     EXTENDED_KEY_USAGE *purposes = value;
-    c->purpose_email = c->purpose_sip = !purposes;
+    c->purpose_email = c->purpose_sip = c->purpose_server = c->purpose_client = !purposes;
     for (int i = 0; i < sk_ASN1_OBJECT_num(purposes); i++) {
         const ASN1_OBJECT *purpose = sk_ASN1_OBJECT_value(purposes, i);
         enum oid oid = oid_of(span_of(OBJ_get0_data(purpose), OBJ_length(purpose)));
-        c->purpose_email |= oid == OID_EMAIL_PROTECTION || oid == OID_ANY_EXTENDED_KEY_USAGE;
-        c->purpose_sip |= oid == OID_SIP_DOMAIN || oid == OID_ANY_EXTENDED_KEY_USAGE;
+        bool any = oid == OID_ANY_EXTENDED_KEY_USAGE;
+        c->purpose_email |= oid == OID_EMAIL_PROTECTION || any;
+        c->purpose_sip |= oid == OID_SIP_DOMAIN || any;
+        c->purpose_server |= oid == OID_SERVER_AUTH || any;
+        c->purpose_client |= oid == OID_CLIENT_AUTH || any;
+        c->for_tls |= oid == OID_SERVER_AUTH || oid == OID_CLIENT_AUTH;
     }
     EXTENDED_KEY_USAGE_free(purposes);
     return RULE_OK;

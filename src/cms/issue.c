@@ -115,12 +115,11 @@ static bool add_extension(X509 *subject, X509 *issuer, int nid, const char *text
     return ok;
 }
 
-static bool add_alternative_name(X509 *x, int type, struct span name)
+static bool push_name(GENERAL_NAMES *names, int type, struct span name)
 {
-    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
     GENERAL_NAME *one = GENERAL_NAME_new();
     ASN1_IA5STRING *text = ASN1_IA5STRING_new();
-    bool ok = names && one && text && ASN1_STRING_set(text, name.at, (int)name.len) == 1;
+    bool ok = one && text && ASN1_STRING_set(text, name.at, (int)name.len) == 1;
     if (ok) {
         GENERAL_NAME_set0_value(one, type, text);
         text = NULL;
@@ -128,9 +127,29 @@ static bool add_alternative_name(X509 *x, int type, struct span name)
         if (ok)
             one = NULL;
     }
-    ok = ok && X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
     ASN1_IA5STRING_free(text);
     GENERAL_NAME_free(one);
+    return ok;
+}
+
+/* A domain for TLS has its name twice: for those who look for a sip: URI, and for those who know only dNSNames. */
+static bool push_domain_uri(GENERAL_NAMES *names, struct span host)
+{
+    uint8_t room[4 + ISSUE_NAME_MAX];
+    struct writer w = writer_over(room, sizeof room);
+    writer_text(&w, "sip:");
+    writer_put(&w, host);
+    return !w.full && push_name(names, GEN_URI, writer_span(&w));
+}
+
+static bool add_alternative_names(X509 *x, const struct issue_terms *terms)
+{
+    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+    bool uri = terms->kind == ISSUE_USER || (terms->kind == ISSUE_TLS && span_starts(terms->name, SPAN("sip:")));
+    bool ok = names && push_name(names, uri ? GEN_URI : GEN_DNS, terms->name);
+    if (terms->kind == ISSUE_TLS && !uri)
+        ok = ok && push_domain_uri(names, terms->name);
+    ok = ok && X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
     GENERAL_NAMES_free(names);
     return ok;
 }
@@ -246,13 +265,17 @@ static const char *key_usage(enum issue_usage usage, const struct key_traits *tr
 
 static bool add_leaf_extensions(X509 *x, X509 *issuer, const struct issue_terms *terms, const char *usage)
 {
-    bool user = terms->kind == ISSUE_USER;
+    static const char *const purposes[] = {
+        [ISSUE_USER] = "emailProtection",
+        [ISSUE_HOST] = OID_DOTTED_SIP_DOMAIN,
+        [ISSUE_TLS] = ("serverAuth,clientAuth," OID_DOTTED_SIP_DOMAIN),
+    };
     return add_extension(x, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
            add_extension(x, issuer, NID_key_usage, usage) &&
-           add_extension(x, issuer, NID_ext_key_usage, user ? "emailProtection" : oid_dotted(OID_SIP_DOMAIN)) &&
+           add_extension(x, issuer, NID_ext_key_usage, purposes[terms->kind]) &&
            add_extension(x, issuer, NID_subject_key_identifier, "hash") &&
            add_extension(x, issuer, NID_authority_key_identifier, "keyid:always") &&
-           add_alternative_name(x, user ? GEN_URI : GEN_DNS, terms->name);
+           add_alternative_names(x, terms);
 }
 
 enum rule issue_certificate(struct arena *arena, const struct identity *authority, struct span key_der,
@@ -264,7 +287,7 @@ enum rule issue_certificate(struct arena *arena, const struct identity *authorit
     const char *usage = NULL;
     *certificate_der = (struct span){0};
     enum rule rule = is_printable(terms->name) ? read_key(key_der, &key, &traits) : RULE_CERT_SYNTAX;
-    if (rule == RULE_OK && !(usage = key_usage(terms->usage, traits)))
+    if (rule == RULE_OK && !(usage = key_usage(terms->kind == ISSUE_TLS ? ISSUE_SIGN : terms->usage, traits)))
         rule = RULE_CERT_KEY;
     if (rule == RULE_OK && (!begin_certificate(x, key, terms->name, terms->not_before, terms->not_after) ||
                             X509_set_issuer_name(x, X509_get_subject_name(issuer)) != 1 ||

@@ -4,6 +4,8 @@
 
 #include "sipseal/bytes.h"
 
+#define OID_DOTTED_SIP_DOMAIN "1.3.6.1.5.5.7.3.20"
+
 /*  X(constant, dotted, content octets of the DER, where it is defined) */
 /* clang-format off */
 #define OIDS(X)                                                                                                        \
@@ -54,7 +56,9 @@
     X(OID_X25519, "1.3.101.110", "\x2b\x65\x6e", "RFC 8410 3")                                                         \
     X(OID_ED25519, "1.3.101.112", "\x2b\x65\x70", "RFC 8410 3")                                                        \
     X(OID_EMAIL_PROTECTION, "1.3.6.1.5.5.7.3.4", "\x2b\x06\x01\x05\x05\x07\x03\x04", "RFC 5280 4.2.1.12")              \
-    X(OID_SIP_DOMAIN, "1.3.6.1.5.5.7.3.20", "\x2b\x06\x01\x05\x05\x07\x03\x14", "RFC 5924 4.1")                        \
+    X(OID_SERVER_AUTH, "1.3.6.1.5.5.7.3.1", "\x2b\x06\x01\x05\x05\x07\x03\x01", "RFC 5280 4.2.1.12")                   \
+    X(OID_CLIENT_AUTH, "1.3.6.1.5.5.7.3.2", "\x2b\x06\x01\x05\x05\x07\x03\x02", "RFC 5280 4.2.1.12")                   \
+    X(OID_SIP_DOMAIN, OID_DOTTED_SIP_DOMAIN, "\x2b\x06\x01\x05\x05\x07\x03\x14", "RFC 5924 4.1")                       \
     X(OID_ANY_EXTENDED_KEY_USAGE, "2.5.29.37.0", "\x55\x1d\x25\x00", "RFC 5280 4.2.1.12")
 /* clang-format on */
 

@@ -110,11 +110,22 @@ enum rule trust_add_crl(struct trust *t, struct span der)
     return revocation_add(&t->revocation, der);
 }
 
-/* Key usage and extended key usage (protocol.md 2.1, 2.2). OpenSSL's own purposes do not know id-kp-sipDomain. */
+/* Key usage and extended key usage (protocol.md 2.1, 2.2; RFC 5924 4 for TLS). OpenSSL's own purposes do not know
+ * id-kp-sipDomain. */
 static bool fits_use(const struct certificate *c, enum certificate_use use)
 {
-    bool usage = use == USE_SIGN ? c->may_sign : c->may_agree || c->may_encipher;
-    return usage && (c->purpose_email || c->purpose_sip);
+    bool for_message = c->purpose_email || (c->purpose_sip && !c->for_tls);
+    switch (use) {
+    case USE_SIGN:
+        return c->may_sign && for_message;
+    case USE_SEAL:
+        return (c->may_agree || c->may_encipher) && for_message;
+    case USE_TLS_SERVER:
+        return c->may_sign && (c->purpose_server || c->purpose_sip);
+    case USE_TLS_CLIENT:
+        return c->may_sign && (c->purpose_client || c->purpose_sip);
+    }
+    return false;
 }
 
 static enum rule rule_of_chain_error(int error)

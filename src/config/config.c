@@ -48,9 +48,7 @@ bool read_host(struct yaml_value v, struct span *host)
     return true;
 }
 
-/* A path; relative ones are relative to the folder of the configuration, those that begin with ~/ to the home of who
- * started this program. */
-static bool read_path(struct config_reader *r, struct yaml_value v, const char **path)
+bool read_path(struct config_reader *r, struct yaml_value v, const char **path)
 {
     const char *text, *folder = r->folder;
     char whole[PATH_MAX];
@@ -340,6 +338,12 @@ static struct yaml_value place_of(const struct config_reader *r, enum keys_setti
         return r->former_private_key[index];
     case KEYS_TRUST:
         return r->trust;
+    case KEYS_TLS_CERTIFICATE:
+        return r->tls_certificate;
+    case KEYS_TLS_PRIVATE_KEY:
+        return r->tls_private_key;
+    case KEYS_TLS_TRUST:
+        return r->tls_trust;
     default:
         return r->reader[index];
     }
@@ -368,11 +372,13 @@ static void hear_fault(void *context, enum keys_setting setting, size_t index, b
 static void check_keys(struct config_reader *r)
 {
     const struct config *c = r->config;
-    if (!r->look_outside || !c->certificate_path || !c->private_key_path || !c->trust_path)
+    bool whole = c->certificate_path && c->private_key_path && c->trust_path;
+    bool tls_whole = c->tls_certificate_path && c->tls_private_key_path && c->tls_trust_path;
+    if (!r->look_outside || (!whole && yaml_given(r->keys)) || (!tls_whole && yaml_given(r->tls)))
         return;
     const struct keys_listener listener = {hear_fault, r};
     if (!keys_try(c, (int64_t)time(NULL), &listener) && yaml_faultless(&r->file))
-        yaml_fault(r->keys, "they cannot be tried; look at the limits of this user");
+        yaml_fault(yaml_given(r->keys) ? r->keys : r->tls, "they cannot be tried; look at the limits of this user");
 }
 
 /* --- the whole --- */
@@ -382,6 +388,7 @@ static void read_root(struct config_reader *r, struct yaml_value root)
     struct yaml_map m = yaml_map_of(root);
     read_server(r, yaml_key(&m, "server", YAML_REQUIRED));
     read_keys(r, yaml_key(&m, "keys", YAML_OPTIONAL));
+    read_tls(r, yaml_key(&m, "tls", YAML_OPTIONAL));
     read_routes(r, yaml_key(&m, "routes", YAML_REQUIRED));
     read_policy(r, yaml_key(&m, "policy", YAML_OPTIONAL));
     read_archive(r, yaml_key(&m, "archive", YAML_OPTIONAL));
@@ -393,6 +400,7 @@ static void read_root(struct config_reader *r, struct yaml_value root)
     check_routes(r);
     check_policy(r);
     check_archive(r);
+    check_tls(r);
     check_keys(r);
 }
 

@@ -15,6 +15,7 @@
 #include "sipseal/policy.h"
 #include "sipseal/rule.h"
 #include "sipseal/sip_uri.h"
+#include "tls/tls.h"
 
 enum {
     CONFIG_LISTEN_MAX = 16,
@@ -77,6 +78,11 @@ struct config {
     const char *trust_path; /* a PEM file, or a folder of them: anchors and CRLs */
     int64_t window;         /* keys.window, seconds */
     unsigned legacy;        /* keys.legacy, enum cms_legacy (sipseal/cms.h); 0: nothing */
+
+    const char *tls_certificate_path; /* tls.*; null when not given: then there is no TLS */
+    const char *tls_private_key_path;
+    const char *tls_trust_path; /* as trust_path, for the other ends of TLS connections */
+    enum tls_clients tls_clients;
 
     struct route route[CONFIG_ROUTES_MAX];
     size_t route_count;

@@ -15,6 +15,7 @@ struct config_reader {
     /* Where things stand that are judged when everything is read. */
     struct yaml_value keys, certificate, private_key, trust;
     struct yaml_value former_certificate[CONFIG_FORMER_KEYS_MAX], former_private_key[CONFIG_FORMER_KEYS_MAX];
+    struct yaml_value tls, tls_certificate, tls_private_key, tls_trust;
     struct yaml_value archive, reader[CONFIG_READERS_MAX];
     struct yaml_value listen, policy;
 };
@@ -25,9 +26,15 @@ bool read_host(struct yaml_value v, struct span *host);
 /* The sections. */
 void read_routes(struct config_reader *r, struct yaml_value v);
 void read_policy(struct config_reader *r, struct yaml_value v);
+void read_tls(struct config_reader *r, struct yaml_value v);
+
+/* A path; relative ones are relative to the folder of the configuration, those that begin with ~/ to the home of who
+ * started this program. */
+bool read_path(struct config_reader *r, struct yaml_value v, const char **path);
 
 /* What only shows when all sections are read: own domains, routes that no socket serves, rules that need keys. */
 void check_routes(struct config_reader *r);
 void check_policy(struct config_reader *r);
+void check_tls(struct config_reader *r);
 
 #endif

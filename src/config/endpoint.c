@@ -4,9 +4,13 @@
 #include <netdb.h>
 #include <stdio.h>
 
-enum { SIP_PORT_DEFAULT = 5060, PORT_TEXT_MAX = 6, LABEL_LEN_MAX = 63, HOST_LEN_MAX = 253 };
-
-#define TLS_NOT_SUPPORTED "TLS is not supported yet; use tcp or udp on a network that you trust"
+enum {
+    SIP_PORT_DEFAULT = 5060,
+    TLS_PORT_DEFAULT = TLS_PORT,
+    PORT_TEXT_MAX = 6,
+    LABEL_LEN_MAX = 63,
+    HOST_LEN_MAX = 253
+};
 
 /* --- addresses --- */
 
@@ -69,23 +73,23 @@ const char *endpoint_read_listen(const char *text, struct hop *hop)
     static const struct {
         const char *scheme;
         enum sip_transport transport;
-    } schemes[] = {{"udp://", SIP_UDP}, {"tcp://", SIP_TCP}};
+    } schemes[] = {{"udp://", SIP_UDP}, {"tcp://", SIP_TCP}, {"tls://", SIP_TLS}};
     char host[INET6_ADDRSTRLEN + 32];
     uint16_t port = SIP_PORT_DEFAULT;
     bool bracketed;
     struct span rest = span_text(text);
-    if (span_starts(rest, SPAN("tls://")))
-        return TLS_NOT_SUPPORTED;
     *hop = (struct hop){0};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         if (span_starts(rest, span_text(schemes[i].scheme))) {
             hop->transport = schemes[i].transport;
+            port = hop->transport == SIP_TLS ? TLS_PORT_DEFAULT : SIP_PORT_DEFAULT;
             rest = span_part(rest, strlen(schemes[i].scheme), rest.len);
             break;
         }
     if (hop->transport == SIP_TRANSPORT_NONE || !split_host_port(rest, host, sizeof host, &bracketed, &port) ||
         !(bracketed ? strchr(host, ':') != NULL : is_ipv4(host)) || !numeric_address(host, port, hop))
-        return "is not an address to listen on; write udp:// or tcp://, an IP address, a colon and a port, as in "
+        return "is not an address to listen on; write udp://, tcp:// or tls://, an IP address, a colon and a port, as "
+               "in "
                "udp://127.0.0.1:5060 or tcp://[::1]:5060";
     return NULL;
 }
@@ -178,9 +182,10 @@ static const char *read_next_params(const struct sip_uri *uri, struct endpoint_n
         next->transport = SIP_TCP;
         return NULL;
     case SIP_TLS:
-        return TLS_NOT_SUPPORTED;
+        next->transport = SIP_TLS;
+        return NULL;
     default:
-        return "names a transport that is not known; write transport=tcp or transport=udp";
+        return "names a transport that is not known; write transport=tls, transport=tcp or transport=udp";
     }
 }
 
@@ -191,13 +196,14 @@ const char *endpoint_read_next(const char *text, struct endpoint_next *next)
         (uri.scheme != SIP_SCHEME_SIP && uri.scheme != SIP_SCHEME_SIPS) || uri.host.len >= sizeof next->host)
         return "is not a SIP URI; write it as in sip:proxy2.example:5060;transport=tcp";
     if (uri.scheme == SIP_SCHEME_SIPS)
-        return TLS_NOT_SUPPORTED;
+        return "asks for TLS all the way, which is not supported; write sip: and ;transport=tls for this one hop";
     if (uri.user.len || uri.password.len || uri.headers.len)
         return "names more than a server; leave out what stands before the host and after a question mark";
     memcpy(next->host, uri.host.at, uri.host.len);
     next->host[uri.host.len] = '\0';
-    next->port = uri.port ? uri.port : SIP_PORT_DEFAULT;
-    return read_next_params(&uri, next);
+    const char *problem = read_next_params(&uri, next);
+    next->port = uri.port ? uri.port : next->transport == SIP_TLS ? TLS_PORT_DEFAULT : SIP_PORT_DEFAULT;
+    return problem;
 }
 
 static bool is_of_kind(const struct addrinfo *answer, struct endpoint_kinds kinds)

@@ -6,15 +6,15 @@
 
 #include "config/config.h"
 
-/* "udp://127.0.0.1:5060", "tcp://[::1]:5060". The host is an address; the port is 5060 when there is none, and 0 lets
- * the system choose. */
+/* "udp://127.0.0.1:5060", "tcp://[::1]:5060". "tls://...". The host is an address; the port is 5060 when there
+ * is none, 5061 for TLS, and 0 lets the system choose. */
 const char *endpoint_read_listen(const char *text, struct hop *hop);
 
 /* "192.0.2.0/24", "2001:db8::/32", or one address. */
 const char *endpoint_read_block(const char *text, struct address_block *block);
 
-/* "sip:proxy2.example:5060;transport=tcp": UDP and port 5060 unless the URI says otherwise. The host is read by
- * endpoint_resolve. */
+/* "sip:proxy2.example:5060;transport=tcp": UDP and port 5060 (TLS: 5061) unless the URI says otherwise. The host
+ * is read by endpoint_resolve. */
 struct endpoint_next {
     enum sip_transport transport;
     char host[256];

@@ -27,6 +27,9 @@ const char *keys_setting_name(enum keys_setting setting)
         [KEYS_FORMER_CERTIFICATE] = "keys.former.certificate",
         [KEYS_FORMER_PRIVATE_KEY] = "keys.former.private_key",
         [KEYS_READER] = "archive.readers",
+        [KEYS_TLS_CERTIFICATE] = "tls.certificate",
+        [KEYS_TLS_PRIVATE_KEY] = "tls.private_key",
+        [KEYS_TLS_TRUST] = "tls.trust",
     };
     return names[setting];
 }
@@ -80,14 +83,13 @@ static bool decode_private_key(uint8_t *room, size_t text_len, struct span *key)
     return true;
 }
 
-/* `place`: which of the rooms in the locked memory it gets. */
-static void load_private_key(struct loader *l, enum keys_setting setting, size_t index, const char *path, size_t place,
+/* Into KEYS_SECRET_ROOM bytes of locked memory at `room`. */
+static void load_private_key(struct loader *l, enum keys_setting setting, size_t index, const char *path, uint8_t *room,
                              struct span *key)
 {
     char problem[FILE_PROBLEM_MAX];
     int fd;
     size_t size;
-    uint8_t *room = l->keys->secret.at + place * KEYS_SECRET_ROOM;
     if (!config_file_open(path, KEYS_SECRET_FILE_MAX, true, &fd, &size, problem) ||
         !config_file_fill(fd, room, size, problem)) {
         tell(l, setting, index, "%s", problem);
@@ -99,20 +101,33 @@ static void load_private_key(struct loader *l, enum keys_setting setting, size_t
              path);
 }
 
-static void load_private_keys(struct loader *l, const struct config *config)
+static bool open_secret(struct loader *l, enum keys_setting setting, size_t rooms, struct locked_memory *secret)
+{
+    if (locked_open(secret, rooms * KEYS_SECRET_ROOM))
+        return true;
+    tell(l, setting, 0, "there is no locked memory for it; allow this process more memory");
+    return false;
+}
+
+static void load_message_private_keys(struct loader *l, const struct config *config)
 {
     struct keys *k = l->keys;
-    if (!locked_open(&k->secret, (1 + config->former_key_count) * KEYS_SECRET_ROOM)) {
-        tell(l, KEYS_PRIVATE_KEY, 0, "there is no locked memory for it; allow this process more memory");
+    if (!open_secret(l, KEYS_PRIVATE_KEY, 1 + config->former_key_count, &k->secret))
         return;
-    }
-    load_private_key(l, KEYS_PRIVATE_KEY, 0, config->private_key_path, 0, &k->private_key);
+    load_private_key(l, KEYS_PRIVATE_KEY, 0, config->private_key_path, k->secret.at, &k->private_key);
     for (size_t i = 0; i < config->former_key_count; i++)
-        load_private_key(l, KEYS_FORMER_PRIVATE_KEY, i, config->former_key[i].private_key, 1 + i,
-                         &k->former[i].private_key);
+        load_private_key(l, KEYS_FORMER_PRIVATE_KEY, i, config->former_key[i].private_key,
+                         k->secret.at + (1 + i) * KEYS_SECRET_ROOM, &k->former[i].private_key);
 }
 
 /* --- trust: a file, or the files of a folder --- */
+
+/* Where it goes. */
+struct trusted {
+    enum keys_setting setting;
+    struct span *anchor, *crl;
+    size_t *anchor_count, *crl_count;
+};
 
 static bool keep(struct span *list, size_t max, size_t *count, struct span der)
 {
@@ -122,8 +137,8 @@ static bool keep(struct span *list, size_t max, size_t *count, struct span der)
     return true;
 }
 
-static void take_blocks(struct loader *l, const char *path, struct span text, const char *type, size_t size_max,
-                        struct span *list, size_t max, size_t *count)
+static void take_blocks(struct loader *l, enum keys_setting setting, const char *path, struct span text,
+                        const char *type, size_t size_max, struct span *list, size_t max, size_t *count)
 {
     struct span rest = text, der;
     for (;;) {
@@ -131,34 +146,34 @@ static void take_blocks(struct loader *l, const char *path, struct span text, co
         if (rule == RULE_OK && der.len == 0)
             return;
         if (rule != RULE_OK || der.len > size_max) {
-            tell(l, KEYS_TRUST, 0, "%s holds a %s block that is broken, or larger than %zu bytes; replace it", path,
+            tell(l, setting, 0, "%s holds a %s block that is broken, or larger than %zu bytes; replace it", path,
                  type, size_max);
             return;
         }
         if (!keep(list, max, count, der)) {
-            tell(l, KEYS_TRUST, 0, "there are more than %zu %s blocks; keep only those that are needed", max, type);
+            tell(l, setting, 0, "there are more than %zu %s blocks; keep only those that are needed", max, type);
             return;
         }
     }
 }
 
-static void load_trust_file(struct loader *l, const char *path)
+static void load_trust_file(struct loader *l, const struct trusted *to, const char *path)
 {
     char problem[FILE_PROBLEM_MAX];
     uint8_t *bytes;
     size_t size;
-    struct keys *k = l->keys;
     if (!config_file_read(path, KEYS_FILE_MAX, &bytes, &size, problem)) {
-        tell(l, KEYS_TRUST, 0, "%s", problem);
+        tell(l, to->setting, 0, "%s", problem);
         return;
     }
     struct span text = span_of(bytes, size);
-    size_t before = k->anchor_count + k->crl_count;
-    take_blocks(l, path, text, PEM_CERTIFICATE, CERTIFICATE_MAX, k->anchor, TRUST_ANCHORS_MAX, &k->anchor_count);
-    take_blocks(l, path, text, PEM_CRL, CONFIG_CRL_MAX, k->crl, KEYS_CRLS_MAX, &k->crl_count);
+    size_t before = *to->anchor_count + *to->crl_count;
+    take_blocks(l, to->setting, path, text, PEM_CERTIFICATE, CERTIFICATE_MAX, to->anchor, TRUST_ANCHORS_MAX,
+                to->anchor_count);
+    take_blocks(l, to->setting, path, text, PEM_CRL, CONFIG_CRL_MAX, to->crl, KEYS_CRLS_MAX, to->crl_count);
     free(bytes);
-    if (l->ok && k->anchor_count + k->crl_count == before)
-        tell(l, KEYS_TRUST, 0, "%s holds neither a certificate nor a revocation list in PEM; remove or convert it",
+    if (l->ok && *to->anchor_count + *to->crl_count == before)
+        tell(l, to->setting, 0, "%s holds neither a certificate nor a revocation list in PEM; remove or convert it",
              path);
 }
 
@@ -175,12 +190,12 @@ static int is_pem_name(const struct dirent *entry)
            has_suffix(name, ".crl");
 }
 
-static void load_trust_folder(struct loader *l, const char *folder)
+static void load_trust_folder(struct loader *l, const struct trusted *to, const char *folder)
 {
     struct dirent **entries;
     int count = scandir(folder, &entries, is_pem_name, alphasort);
     if (count < 0) {
-        tell(l, KEYS_TRUST, 0, "the folder %s cannot be read (%s); correct that, or the path", folder,
+        tell(l, to->setting, 0, "the folder %s cannot be read (%s); correct that, or the path", folder,
              strerror(errno));
         return;
     }
@@ -188,52 +203,99 @@ static void load_trust_folder(struct loader *l, const char *folder)
         char path[PATH_MAX];
         int n = snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
         if (n > 0 && (size_t)n < sizeof path)
-            load_trust_file(l, path);
+            load_trust_file(l, to, path);
         free(entries[i]);
     }
     free(entries);
 }
 
-static void load_trust(struct loader *l, const char *path)
+static void load_trust(struct loader *l, const struct trusted *to, const char *path)
 {
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        load_trust_folder(l, path);
+        load_trust_folder(l, to, path);
     else
-        load_trust_file(l, path);
-    if (l->ok && l->keys->anchor_count == 0)
-        tell(l, KEYS_TRUST, 0, "%s holds no certificate of an authority; put one there in PEM (.pem, .crt, .cer)",
+        load_trust_file(l, to, path);
+    if (l->ok && *to->anchor_count == 0)
+        tell(l, to->setting, 0, "%s holds no certificate of an authority; put one there in PEM (.pem, .crt, .cer)",
              path);
+}
+
+/* --- the two parts of a configuration --- */
+
+static bool load_message_keys(struct loader *l, const struct config *config)
+{
+    struct keys *keys = l->keys;
+    const struct trusted to = {KEYS_TRUST, keys->anchor, keys->crl, &keys->anchor_count, &keys->crl_count};
+    load_certificate(l, KEYS_CERTIFICATE, 0, config->certificate_path, &keys->certificate);
+    keys->former_count = config->former_key_count;
+    for (size_t i = 0; i < keys->former_count; i++)
+        load_certificate(l, KEYS_FORMER_CERTIFICATE, i, config->former_key[i].certificate,
+                         &keys->former[i].certificate);
+    load_message_private_keys(l, config);
+    bool so_far = l->ok;
+    l->ok = true; /* faults of trust are said whether or not there were others before */
+    load_trust(l, &to, config->trust_path);
+    keys->reader_count = config->archive_reader_count;
+    for (size_t i = 0; i < keys->reader_count; i++)
+        load_certificate(l, KEYS_READER, i, config->archive_reader_path[i], &keys->reader[i]);
+    return so_far && l->ok;
+}
+
+/* The server's certificate, and the authorities that it presents with it. */
+static void load_chain(struct loader *l, const char *path)
+{
+    char problem[FILE_PROBLEM_MAX];
+    uint8_t *bytes;
+    size_t size;
+    if (!config_file_read(path, KEYS_FILE_MAX, &bytes, &size, problem)) {
+        tell(l, KEYS_TLS_CERTIFICATE, 0, "%s", problem);
+        return;
+    }
+    take_blocks(l, KEYS_TLS_CERTIFICATE, path, span_of(bytes, size), PEM_CERTIFICATE, CERTIFICATE_MAX,
+                l->keys->tls_certificate, TLS_CHAIN_MAX, &l->keys->tls_certificate_count);
+    free(bytes);
+    if (l->ok && l->keys->tls_certificate_count == 0)
+        tell(l, KEYS_TLS_CERTIFICATE, 0, "%s holds no certificate in PEM; give it the server's CERTIFICATE block",
+             path);
+}
+
+static bool load_tls_keys(struct loader *l, const struct config *config)
+{
+    struct keys *keys = l->keys;
+    const struct trusted to = {KEYS_TLS_TRUST, keys->tls_anchor, keys->tls_crl, &keys->tls_anchor_count,
+                               &keys->tls_crl_count};
+    load_chain(l, config->tls_certificate_path);
+    if (open_secret(l, KEYS_TLS_PRIVATE_KEY, 1, &keys->tls_secret))
+        load_private_key(l, KEYS_TLS_PRIVATE_KEY, 0, config->tls_private_key_path, keys->tls_secret.at,
+                         &keys->tls_private_key);
+    bool so_far = l->ok;
+    l->ok = true;
+    load_trust(l, &to, config->tls_trust_path);
+    return so_far && l->ok;
 }
 
 bool keys_load(struct keys *keys, const struct config *config, const struct keys_listener *listener)
 {
     *keys = (struct keys){0};
     struct loader l = {.keys = keys, .listener = listener, .ok = true};
-    if (!config->certificate_path)
+    if (!config->certificate_path && !config->tls_certificate_path)
         return true;
     if (!arena_open(&keys->arena, KEYS_PUBLIC_MAX)) {
-        tell(&l, KEYS_CERTIFICATE, 0, "there is not enough memory to read it; allow this process more");
+        tell(&l, config->certificate_path ? KEYS_CERTIFICATE : KEYS_TLS_CERTIFICATE, 0,
+             "there is not enough memory to read it; allow this process more");
         return false;
     }
-    load_certificate(&l, KEYS_CERTIFICATE, 0, config->certificate_path, &keys->certificate);
-    keys->former_count = config->former_key_count;
-    for (size_t i = 0; i < keys->former_count; i++)
-        load_certificate(&l, KEYS_FORMER_CERTIFICATE, i, config->former_key[i].certificate,
-                         &keys->former[i].certificate);
-    load_private_keys(&l, config);
-    bool so_far = l.ok;
-    l.ok = true; /* faults of trust are said whether or not there were others before */
-    load_trust(&l, config->trust_path);
-    keys->reader_count = config->archive_reader_count;
-    for (size_t i = 0; i < keys->reader_count; i++)
-        load_certificate(&l, KEYS_READER, i, config->archive_reader_path[i], &keys->reader[i]);
-    return so_far && l.ok;
+    /* Faults of one part are said whether or not there were others before. */
+    bool ok = !config->certificate_path || load_message_keys(&l, config);
+    l.ok = true;
+    return (!config->tls_certificate_path || load_tls_keys(&l, config)) && ok;
 }
 
 void keys_close(struct keys *keys)
 {
     locked_close(&keys->secret);
+    locked_close(&keys->tls_secret);
     arena_close(&keys->arena);
     *keys = (struct keys){0};
 }

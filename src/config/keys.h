@@ -31,6 +31,15 @@ struct keys {
         struct span certificate, private_key;
     } former[CONFIG_FORMER_KEYS_MAX];
     size_t former_count;
+
+    struct span tls_certificate[TLS_CHAIN_MAX]; /* the server's own first */
+    size_t tls_certificate_count;               /* 0: no TLS */
+    struct span tls_anchor[TRUST_ANCHORS_MAX];
+    size_t tls_anchor_count;
+    struct span tls_crl[KEYS_CRLS_MAX];
+    size_t tls_crl_count;
+    struct locked_memory tls_secret;
+    struct span tls_private_key;
 };
 
 /* To whom faults are told: which setting, its number where it is a list, whether one can do without, and "problem; what
@@ -42,6 +51,9 @@ enum keys_setting {
     KEYS_FORMER_CERTIFICATE,
     KEYS_FORMER_PRIVATE_KEY,
     KEYS_READER,
+    KEYS_TLS_CERTIFICATE,
+    KEYS_TLS_PRIVATE_KEY,
+    KEYS_TLS_TRUST,
     KEYS_SETTINGS,
 };
 struct keys_listener {
@@ -57,7 +69,8 @@ const char *keys_setting_name(enum keys_setting setting);
 bool keys_load(struct keys *keys, const struct config *config, const struct keys_listener *listener);
 
 /* Looks at what was loaded: the certificate can be sealed to, belongs to the private key and names the server; anchors
- * and revocation lists are well-formed; the archive's readers can be sealed to. At `now` (seconds). */
+ * and revocation lists are well-formed; the archive's readers can be sealed to. The certificate for TLS belongs to its
+ * private key, which is not that of keys.certificate, and names a domain. At `now` (seconds). */
 bool keys_check(const struct keys *keys, const struct config *config, int64_t now,
                 const struct keys_listener *listener);
 

@@ -120,7 +120,7 @@ static bool listen_to(int fd, pid_t pid, const struct keys_listener *listener)
 bool keys_try(const struct config *config, int64_t now, const struct keys_listener *listener)
 {
     int fd[2];
-    if (!config->certificate_path)
+    if (!config->certificate_path && !config->tls_certificate_path)
         return true;
     if (pipe2(fd, O_CLOEXEC) != 0)
         return false;

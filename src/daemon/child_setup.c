@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SECRET_MESSAGE_MAX = IPC_HEADER_LEN + 2 * 4 + CERTIFICATE_MAX + CONFIG_KEY_MAX };
+/* The larger of the two: a vault's identity, and what net is told of TLS. */
+enum { SECRET_MESSAGE_MAX = IPC_HEADER_LEN + 16 + (4 + CERTIFICATE_MAX) * TLS_CHAIN_MAX + CONFIG_KEY_MAX };
 
 bool setup_open(struct setup *s)
 {
@@ -39,12 +40,12 @@ bool setup_store(struct setup *s, struct child *store)
 
 /* --- vault --- */
 
-static bool send_blobs(struct setup *s, struct child *vault, enum ipc_kind kind, const struct span *blob, size_t count)
+static bool send_blobs(struct setup *s, struct child *child, enum ipc_kind kind, const struct span *blob, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct writer w = message(s);
         ipc_write_blob(&w, kind, blob[i]);
-        if (!child_send(vault, &w, -1, s->log))
+        if (!child_send(child, &w, -1, s->log))
             return false;
     }
     return true;
@@ -115,10 +116,30 @@ static bool send_policy(struct setup *s, struct child *net)
     return child_send(net, &w, -1, s->log);
 }
 
+/* The keys for TLS go to net, and those for messages never. */
+static bool send_tls(struct setup *s, struct child *net)
+{
+    const struct keys *k = s->keys;
+    if (k->tls_certificate_count == 0)
+        return true;
+    if (!send_blobs(s, net, IPC_SETUP_TLS_ANCHOR, k->tls_anchor, k->tls_anchor_count) ||
+        !send_blobs(s, net, IPC_SETUP_TLS_CRL, k->tls_crl, k->tls_crl_count))
+        return false;
+    struct ipc_tls_setup what = {.clients = s->config->tls_clients};
+    memcpy(what.own.certificate, k->tls_certificate, sizeof what.own.certificate);
+    what.own.certificate_count = k->tls_certificate_count;
+    what.own.private_key = k->tls_private_key;
+    struct writer w = writer_over(s->secret.at, s->secret.len);
+    ipc_write_tls_setup(&w, &what);
+    bool sent = child_send(net, &w, -1, s->log);
+    bytes_wipe(s->secret.at, s->secret.len);
+    return sent;
+}
+
 bool setup_net(struct setup *s, struct child *net)
 {
     const struct config *c = s->config;
-    if (!send_listeners(s, net) || !send_routes(s, net) || !send_policy(s, net))
+    if (!send_listeners(s, net) || !send_routes(s, net) || !send_policy(s, net) || !send_tls(s, net))
         return false;
     struct ipc_net_setup what = {
         .name_count = c->name_count,

@@ -35,7 +35,7 @@ static struct shown show(const struct hop *hop)
 
 static const char *transport_word(enum sip_transport transport)
 {
-    return transport == SIP_UDP ? "udp" : "tcp";
+    return transport == SIP_UDP ? "udp" : transport == SIP_TCP ? "tcp" : "tls";
 }
 
 void listener_write_uri(char out[LISTENER_URI_MAX], const struct hop *hop)
@@ -66,7 +66,7 @@ static bool make_ready(int fd, const struct hop *hop)
     const struct sockaddr *address = (const struct sockaddr *)&hop->address;
     if (hop->address.ss_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY))
         return false;
-    if (hop->transport == SIP_TCP && !set_option(fd, SOL_SOCKET, SO_REUSEADDR))
+    if (hop->transport != SIP_UDP && !set_option(fd, SOL_SOCKET, SO_REUSEADDR))
         return false;
     if (hop->transport == SIP_UDP)
         enlarge_buffers(fd);

@@ -51,7 +51,7 @@ static void perform(struct net *n, const struct proxy_action *a)
 {
     switch (a->kind) {
     case PROXY_SEND:
-        transports_send(n->transports, a->flow, &a->hop, a->bytes, a->transaction);
+        transports_send(n->transports, a->flow, &a->hop, a->host, a->bytes, a->transaction);
         break;
     case PROXY_ASK_VAULT:
         net_channel_send(&n->vault[a->vault], a->bytes);
@@ -154,6 +154,12 @@ static void on_failed(void *context, uint64_t transaction)
     struct net *n = context;
     n->send_failed = true;
     proxy_send_failed(n->proxy, transaction, net_now());
+}
+
+static void on_handshake_failed(void *context, const struct hop *remote, struct span host, enum rule why)
+{
+    struct net *n = context;
+    net_log_handshake(&n->events, remote, host, why, net_now().wall);
 }
 
 static void on_closed(void *context, const struct hop *remote)
@@ -310,6 +316,13 @@ static void log_counters_asked(struct net *n)
     net_log_counters(&n->events, &asked, n->proxy, n->transports);
 }
 
+static bool take_setup(struct net *n, struct span datagram, int *fd)
+{
+    bool taken = net_reload_take(n, datagram, fd);
+    bytes_wipe(n->buffer, datagram.len); /* it may have held the key for TLS */
+    return taken;
+}
+
 /* False when the message is none that may come now. `*fd` becomes -1 when it is taken. */
 static bool take_control(struct net *n, struct span datagram, int *fd)
 {
@@ -333,7 +346,7 @@ static bool take_control(struct net *n, struct span datagram, int *fd)
     case IPC_CHANNEL_STORE:
         break;
     default:
-        return net_reload_take(n, datagram, fd);
+        return take_setup(n, datagram, fd);
     }
     if (*fd < 0 || ipc_read_channel(&fields, &number) != RULE_OK)
         return false;
@@ -406,10 +419,13 @@ static bool make_proxy(struct net *n)
 
 static bool make_transports(struct net *n)
 {
-    const struct transports_owner owner = {n, on_message, on_broken, on_failed, on_closed, on_settled};
+    const struct transports_owner owner = {
+        n, on_message, on_broken, on_failed, on_handshake_failed, on_closed, on_settled};
     struct transports_settings settings = net_transports_settings(n->told);
     random_bytes(n, settings.key, sizeof settings.key);
     n->transports = transports_new(n->base, &settings, &owner);
+    if (n->transports)
+        transports_set_tls(n->transports, n->told->tls.made, n->told->tls.clients);
     for (size_t i = 0; n->transports && i < n->told->listen_count; i++) {
         if (!transports_listen(n->transports, n->told->listen_number[i], &n->told->listen[i], n->told->fd[i]))
             return false;
@@ -441,6 +457,8 @@ static enum rule set_up(struct net *n)
     n->base = event_base_new();
     if (!n->buffer || !n->examined || !n->base || !make_proxy(n))
         return RULE_NO_MEMORY;
+    if ((rule = tls_rehearse(net_now().wall)) != RULE_OK)
+        return rule;
     prepare_channels(n);
     if (!make_events(n) || !make_transports(n))
         return RULE_INTERNAL;

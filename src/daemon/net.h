@@ -15,6 +15,7 @@ struct net {
     struct net_log events;
     struct net_told *told;
     struct net_told *coming; /* another setup, of which the end has not come yet; null: none */
+    enum rule refused;       /* why it cannot hold, whatever its end says; RULE_OK: nothing is known against it */
     struct event_base *base;
     struct proxy *proxy;
     struct transports *transports;

@@ -50,6 +50,15 @@ void net_log_event(struct net_log *l, const struct proxy_event *e, int64_t now)
         e->body ? log_hex("body", writer_span(&w)) : log_none());
 }
 
+void net_log_handshake(struct net_log *l, const struct hop *remote, struct span host, enum rule why, int64_t now)
+{
+    if (LOG_LEVEL_WARNING < l->log->level || !may_write(l, now))
+        return;
+    LOG(l->log, LOG_LEVEL_WARNING, "tls-failed", log_rule(why),
+        log_address("peer", (const struct sockaddr *)&remote->address),
+        host.len ? log_text("host", host) : log_none());
+}
+
 static void log_proxy(const struct log *log, const struct proxy *proxy)
 {
     struct proxy_counters COUNTED;
@@ -79,6 +88,11 @@ static void log_transports(const struct log *log, const struct net_log *l, const
     const struct counter counter[] = {
         TRANSPORTS_COUNTERS(COUNTER_VALUE)
         {"connections", COUNTED.connections},
+        {"tls_failed_protocol", COUNTED.tls_failed[TLS_FAILED_PROTOCOL]},
+        {"tls_failed_certificate", COUNTED.tls_failed[TLS_FAILED_CERTIFICATE]},
+        {"tls_failed_absent", COUNTED.tls_failed[TLS_FAILED_ABSENT]},
+        {"tls_failed_name", COUNTED.tls_failed[TLS_FAILED_NAME]},
+        {"tls_failed_time", COUNTED.tls_failed[TLS_FAILED_TIME]},
         {"log_lines_left_out", l->left_out},
     };
     counters_log(log, "transport", counter, sizeof counter / sizeof *counter);

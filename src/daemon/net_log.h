@@ -16,6 +16,8 @@ struct net_log {
 };
 
 void net_log_event(struct net_log *l, const struct proxy_event *event, int64_t now);
+/* `host`: as transports tell it. */
+void net_log_handshake(struct net_log *l, const struct hop *remote, struct span host, enum rule why, int64_t now);
 /* Groups sip, rules and transport of the counters, to `log` (see counters_asked). */
 void net_log_counters(const struct net_log *l, const struct log *log, const struct proxy *proxy,
                       const struct transports *transports);

@@ -78,10 +78,10 @@ static enum rule apply(struct net *n)
         leave_listeners(n, told, old);
         return RULE_NO_MEMORY;
     }
-    /* The place for what else net is told, such as keys of transports: taken here, and tried before. */
     n->told = told;
     n->coming = NULL;
     transports_limit(n->transports, &transports);
+    transports_set_tls(n->transports, told->tls.made, told->tls.clients); /* open connections go on with theirs */
     leave_listeners(n, old, told);
     change_vaults(n, old->setup.vaults, told->setup.vaults);
     limit_store(n, &told->setup.limits);
@@ -97,11 +97,15 @@ bool net_reload_take(struct net *n, struct span datagram, int *fd)
     bool done = false;
     if (!n->coming && !(n->coming = net_told_new()))
         return false;
-    if (net_told_take(n->coming, datagram, fd, &done) != RULE_OK)
+    enum rule rule = net_told_take(n->coming, datagram, fd, &done);
+    if (rule == RULE_IPC)
         return false;
+    if (n->refused == RULE_OK)
+        n->refused = rule; /* what can be read and not be used: the rest is still told, and none of it holds */
     if (!done)
         return true;
-    enum rule rule = apply(n);
+    rule = n->refused == RULE_OK ? apply(n) : n->refused;
+    n->refused = RULE_OK;
     if (rule == RULE_OK)
         LOG(&n->log, LOG_LEVEL_INFO, "reloaded", log_number("listeners", (int64_t)n->told->listen_count),
             log_number("routes", (int64_t)n->told->route_count));

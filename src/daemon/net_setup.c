@@ -41,6 +41,11 @@ enum rule net_told_take(struct net_told *told, struct span datagram, int *fd, bo
     struct ipc_header header;
     struct cursor fields;
     struct span kept;
+    bool whole;
+    if (ipc_read_header(datagram, &header, &fields) != RULE_OK)
+        return RULE_IPC;
+    if (net_tls_is_about(header.kind)) /* a private key is not kept */
+        return net_tls_take(&told->tls, header.kind, &fields, &whole);
     if (!keep(told, datagram, &kept))
         return RULE_NO_MEMORY;
     if (ipc_read_header(kept, &header, &fields) != RULE_OK)
@@ -76,6 +81,7 @@ enum rule net_told_read(struct net_told *told, const struct log *log)
             break;
         }
         rule = net_told_take(told, datagram, &fd, &done);
+        bytes_wipe(buffer, datagram.len);
         if (fd >= 0)
             close(fd);
     }
@@ -111,5 +117,6 @@ void net_told_free(struct net_told *told)
     for (size_t i = 0; i < told->kept_count; i++)
         free(told->kept[i]);
     free(told->route);
+    net_tls_free(&told->tls);
     free(told);
 }

@@ -3,6 +3,7 @@
 #define SIPSEAL_DAEMON_NET_SETUP_H
 
 #include "daemon/log.h"
+#include "daemon/net_tls.h"
 #include "ipc/ipc.h"
 
 /* Owns what it was told: spans point into datagrams that it keeps. */
@@ -15,6 +16,7 @@ struct net_told {
     struct route *route; /* CONFIG_ROUTES_MAX */
     size_t route_count;
     struct policy policy;
+    struct net_tls tls;
     struct ipc_net_setup setup;
     void *kept[CONFIG_LISTEN_MAX + CONFIG_ROUTES_MAX + 2];
     size_t kept_count;

@@ -36,6 +36,9 @@ enum ipc_kind {
     IPC_SETUP_LISTEN,     /* net: one listening socket, with its descriptor */
     IPC_SETUP_ROUTE,      /* net: one route */
     IPC_SETUP_POLICY,     /* net: the policy */
+    IPC_SETUP_TLS_ANCHOR, /* net: one trust anchor for TLS, DER */
+    IPC_SETUP_TLS_CRL,    /* net: one revocation list for TLS, DER */
+    IPC_SETUP_TLS,        /* net: certificates, private key, what is asked of clients; ends what it is told of TLS */
     IPC_SETUP_NET,        /* net: names, limits, numbers of vaults; ends its setup. Later, when the configuration is
                              another one, net is told all of this again, and answers again */
     IPC_CHANNEL_VAULT,    /* net: the descriptor of a channel to vault number n, new or in place of a broken one.
@@ -134,10 +137,18 @@ enum rule ipc_read_complete(struct cursor *fields, struct ipc_complete *complete
 
 /* --- setup --- */
 
-void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob); /* ANCHOR, CRL, READER */
+void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob); /* ANCHOR, CRL, READER, TLS_... */
 enum rule ipc_read_blob(struct cursor *fields, struct span *blob);
 void ipc_write_identity(struct writer *w, struct span certificate_der, struct span key_der);
 enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der, struct span *key_der);
+
+/* Certificates and the private key for TLS: `own` points into the datagram, which is to be wiped. */
+struct ipc_tls_setup {
+    struct tls_own own;
+    enum tls_clients clients;
+};
+void ipc_write_tls_setup(struct writer *w, const struct ipc_tls_setup *setup);
+enum rule ipc_read_tls_setup(struct cursor *fields, struct ipc_tls_setup *setup);
 
 struct ipc_vault_setup {
     struct span name[MIDDLE_NAMES_MAX];

@@ -38,6 +38,37 @@ enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der,
     return fields_end(read, fields);
 }
 
+void ipc_write_tls_setup(struct writer *w, const struct ipc_tls_setup *setup)
+{
+    ipc_begin(w, IPC_SETUP_TLS, 0);
+    field_write_count(w, setup->own.certificate_count);
+    for (size_t i = 0; i < setup->own.certificate_count; i++)
+        writer_block(w, setup->own.certificate[i]);
+    writer_block(w, setup->own.private_key);
+    writer_u8(w, (uint8_t)setup->clients);
+    ipc_end(w);
+}
+
+static bool read_chain(struct cursor *c, struct tls_own *own)
+{
+    if (!field_count(c, TLS_CHAIN_MAX, &own->certificate_count) || own->certificate_count == 0)
+        return false;
+    for (size_t i = 0; i < own->certificate_count; i++)
+        if (!field_bytes(c, CERTIFICATE_MAX, &own->certificate[i]) || own->certificate[i].len == 0)
+            return false;
+    return true;
+}
+
+enum rule ipc_read_tls_setup(struct cursor *fields, struct ipc_tls_setup *setup)
+{
+    unsigned clients = 0;
+    *setup = (struct ipc_tls_setup){.clients = TLS_CLIENTS_REQUIRED};
+    bool read = read_chain(fields, &setup->own) && field_bytes(fields, CONFIG_KEY_MAX, &setup->own.private_key) &&
+                setup->own.private_key.len > 0 && field_enum(fields, TLS_CLIENTS_REQUIRED, &clients);
+    setup->clients = (enum tls_clients)clients;
+    return fields_end(read, fields);
+}
+
 /* --- limits --- */
 
 static void write_limits(struct writer *w, const struct limits *limits)

@@ -44,12 +44,13 @@ struct connection *connection_of_flow(const struct transports *t, uint64_t flow)
     return NULL;
 }
 
-/* One that is being closed takes no new messages. */
-struct connection *connection_of_hop(const struct transports *t, const struct hop *hop)
+/* One that is being closed takes no new messages. RFC 5923 8: who opened a TLS connection to us is sent requests over
+ * it only as the host that it has proven to be. */
+struct connection *connection_of_hop(const struct transports *t, const struct hop *hop, struct span host)
 {
     struct connection *c;
     LIST_FOREACH(c, bucket_of_hop(t, hop), by_hop)
-        if (!c->closing && hop_equal(&c->remote, hop))
+        if (!c->closing && hop_equal(&c->remote, hop) && (!c->tls || tls_leads_to(c->tls, host)))
             return c;
     return NULL;
 }
@@ -136,6 +137,8 @@ void connection_end(struct connection *c)
     if (c->writable)
         event_free(c->writable);
     c->readable = c->writable = NULL;
+    if (c->tls)
+        tls_end(c->tls);
     close(c->fd);
     fail_output(c);
     t->owner.closed(t->owner.context, &c->remote);
@@ -146,6 +149,7 @@ void connections_bury(struct transports *t)
     while (!TAILQ_EMPTY(&t->dead)) {
         struct connection *c = TAILQ_FIRST(&t->dead);
         TAILQ_REMOVE(&t->dead, c, by_use);
+        tls_free(c->tls); /* whoever was told of its peer may still look at it */
         free(c->input);
         free(c);
     }
@@ -168,7 +172,8 @@ void connections_finish(struct transports *t, const struct listener *listener)
 static uint64_t allowed_silence_ms(const struct connection *c)
 {
     uint64_t idle = (uint64_t)c->owner->settings.idle_seconds * SECOND_MS;
-    uint64_t limit = c->connecting ? NET_CONNECT_MAX_S * SECOND_MS : c->closing ? NET_LINGER_MAX_S * SECOND_MS : idle;
+    bool opening = c->connecting || c->shaking_hands;
+    uint64_t limit = opening ? NET_CONNECT_MAX_S * SECOND_MS : c->closing ? NET_LINGER_MAX_S * SECOND_MS : idle;
     return limit < idle ? limit : idle;
 }
 
@@ -182,7 +187,11 @@ static void on_sweep(evutil_socket_t fd, short what, void *context)
     (void)what;
     for (; c; c = next) {
         next = TAILQ_NEXT(c, by_use);
-        if (silent_for_ms(c) > allowed_silence_ms(c))
+        if (silent_for_ms(c) <= allowed_silence_ms(c))
+            continue;
+        if (c->shaking_hands)
+            secure_timed_out(c);
+        else
             connection_end(c);
     }
     listeners_sweep(t);

@@ -22,7 +22,7 @@ struct listener {
     int fd; /* -1: a TCP listener that accepts no more */
     uint64_t leave_at; /* it is configured no more, and closed at this time (milliseconds); 0: it stays */
     struct event *event;
-    struct event *resume; /* TCP: when accepting goes on after the system ran out of descriptors */
+    struct event *resume; /* TCP and TLS: when accepting goes on after the system ran out of descriptors */
 };
 
 TAILQ_HEAD(listener_list, listener);
@@ -45,7 +45,8 @@ struct connection {
     const struct listener *accepted_by; /* null: opened from here, or its listener is gone */
     int fd;
     struct event *readable, *writable;
-    bool connecting, closing, dead;
+    struct tls *tls; /* null: TCP */
+    bool connecting, shaking_hands, closing, dead;
     bool to_write; /* among those with something new to write */
     uint64_t used_at; /* milliseconds */
     uint8_t *input;
@@ -67,6 +68,8 @@ struct transports {
     bool stopped;
 
     struct udp_batch *udp;
+    struct tls_context *tls; /* null: none */
+    enum tls_clients tls_clients;
 
     uint64_t next_flow;
     size_t bucket_count; /* a power of two */
@@ -97,15 +100,17 @@ void udp_send(struct transports *t, const struct listener *listener, const struc
               uint64_t transaction);
 void udp_flush(struct transports *t);
 
-/* tcp.c */
+/* tcp.c: TCP, and TLS over it */
 bool tcp_listen(struct listener *l);
-void tcp_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span bytes, uint64_t transaction);
+void tcp_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span host, struct span bytes,
+              uint64_t transaction);
 
 /* connections.c: the table */
 bool connections_open(struct transports *t);
 void connections_close(struct transports *t);
 struct connection *connection_of_flow(const struct transports *t, uint64_t flow);
-struct connection *connection_of_hop(const struct transports *t, const struct hop *hop);
+/* `host`: see transports_send. */
+struct connection *connection_of_hop(const struct transports *t, const struct hop *hop, struct span host);
 /* A connection over a socket, which it takes over; null (and the socket closed) at the limit or without memory.
  * `listener` is null for one that was opened from here. */
 struct connection *connection_new(struct transports *t, int fd, const struct hop *remote,
@@ -117,8 +122,18 @@ void connections_bury(struct transports *t);
 /* Those that a listener has accepted are closed once what waits is written. */
 void connections_finish(struct transports *t, const struct listener *listener);
 
+/* secure.c: the handshake, and where the bytes of a connection go: through TLS, or straight to its socket */
+/* Goes on with the handshake, and with what waits to be written once it is done. */
+void secure_go_on(struct connection *c);
+void secure_timed_out(struct connection *c);
+enum transfer { TRANSFER_DONE, TRANSFER_AGAIN, TRANSFER_ENDED };
+enum transfer transfer_in(struct connection *c, uint8_t *at, size_t cap, size_t *got);
+enum transfer transfer_out(struct connection *c, size_t *sent);
+
 /* stream.c: bytes on one connection */
 bool stream_begin(struct connection *c, bool connecting);
+/* Writes as much as the connection takes. False when it has ended. */
+bool stream_write_out(struct connection *c);
 /* Lets the bytes wait for streams_flush, which writes together what goes to one connection in one turn. */
 void stream_write(struct connection *c, struct span bytes, uint64_t transaction);
 void streams_flush(struct transports *t);

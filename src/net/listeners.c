@@ -30,7 +30,7 @@ bool transports_listen(struct transports *t, uint32_t number, const struct hop *
         return false;
     *l = (struct listener){.owner = t, .number = number, .hop = *hop, .fd = fd};
     TAILQ_INSERT_TAIL(&t->listeners, l, link);
-    if (hop->transport == SIP_UDP ? udp_listen(l) : hop->transport == SIP_TCP && tcp_listen(l))
+    if (hop->transport == SIP_UDP ? udp_listen(l) : tcp_listen(l))
         return true;
     l->fd = -1; /* it stays the caller's */
     listener_close(l);
@@ -76,7 +76,7 @@ void transports_leave(struct transports *t, uint32_t number)
     if (!l || l->leave_at)
         return;
     l->leave_at = net_now_ms() + NET_LEAVE_S * SECOND_MS;
-    if (l->hop.transport == SIP_TCP)
+    if (l->hop.transport != SIP_UDP)
         stop_accepting(l);
 }
 
@@ -95,6 +95,6 @@ void transports_stop(struct transports *t)
     struct listener *l;
     t->stopped = true;
     TAILQ_FOREACH(l, &t->listeners, link)
-        if (l->hop.transport == SIP_TCP)
+        if (l->hop.transport != SIP_UDP)
             stop_accepting(l);
 }

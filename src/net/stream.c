@@ -1,12 +1,11 @@
 /* Bytes on one connection: framing what comes (RFC 3261 18.3), writing what waits. */
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "net/internal.h"
 
 /* What may stand in front of a message or behind it in the buffer. */
-enum { INPUT_SLACK = 4096, WRITE_PIECES = 64, WRITE_AT_ONCE = 64 * 1024 };
+enum { INPUT_SLACK = 4096, WRITE_AT_ONCE = 64 * 1024 };
 
 /* --- reading --- */
 
@@ -44,11 +43,12 @@ static void keep_rest(struct connection *c, size_t taken)
 static struct proxy_source source_of(const struct connection *c)
 {
     return (struct proxy_source){
-        .transport = SIP_TCP,
+        .transport = c->remote.transport,
         .address = c->remote.address,
         .address_len = c->remote.address_len,
         .flow = c->flow,
         .leaving = c->accepted_by && c->accepted_by->leave_at,
+        .peer = c->tls ? tls_peer(c->tls) : (struct span){0},
     };
 }
 
@@ -90,16 +90,17 @@ static bool take_frame(struct connection *c, size_t *at)
 static void read_input(struct connection *c)
 {
     struct transports *t = c->owner;
-    ssize_t got = recv(c->fd, t->input, NET_READ_MAX, 0);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    size_t got;
+    enum transfer transfer = transfer_in(c, t->input, NET_READ_MAX, &got);
+    if (transfer == TRANSFER_AGAIN)
         return;
-    if (got <= 0 || !reserve_input(c, (size_t)got)) {
+    if (transfer == TRANSFER_ENDED || !reserve_input(c, got)) {
         connection_end(c);
         return;
     }
     connection_used(c);
-    memcpy(c->input + c->input_len, t->input, (size_t)got);
-    c->input_len += (size_t)got;
+    memcpy(c->input + c->input_len, t->input, got);
+    c->input_len += got;
     size_t taken = 0;
     while (take_frame(c, &taken))
         continue;
@@ -113,7 +114,10 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     struct transports *t = c->owner;
     (void)fd;
     (void)what;
-    read_input(c);
+    if (c->shaking_hands)
+        secure_go_on(c);
+    else
+        read_input(c);
     t->owner.settled(t->owner.context);
     connections_bury(t);
 }
@@ -137,25 +141,17 @@ static void drop_written(struct connection *c, size_t written)
     c->owner->output_pending--;
 }
 
-/* Writes as much as the socket takes. False when the connection has ended. */
-static bool write_output(struct connection *c)
+bool stream_write_out(struct connection *c)
 {
     while (!STAILQ_EMPTY(&c->output)) {
-        struct iovec piece[WRITE_PIECES];
-        struct output *o;
-        size_t count = 0;
-        STAILQ_FOREACH(o, &c->output, link) {
-            if (count == WRITE_PIECES)
-                break;
-            piece[count++] = (struct iovec){o->bytes + o->sent, o->len - o->sent};
-        }
-        const struct msghdr message = {.msg_iov = piece, .msg_iovlen = count};
-        ssize_t sent = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent >= 0) {
-            drop_written(c, (size_t)sent);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        size_t sent;
+        switch (transfer_out(c, &sent)) {
+        case TRANSFER_DONE:
+            drop_written(c, sent);
+            break;
+        case TRANSFER_AGAIN:
             return event_add(c->writable, NULL) == 0;
-        } else if (errno != EINTR) {
+        case TRANSFER_ENDED:
             connection_end(c);
             return false;
         }
@@ -169,7 +165,7 @@ static void write_now(struct connection *c)
 {
     c->to_write = false;
     LIST_REMOVE(c, by_output);
-    write_output(c);
+    stream_write_out(c);
 }
 
 static bool connect_done(struct connection *c)
@@ -180,6 +176,7 @@ static bool connect_done(struct connection *c)
         return false;
     c->connecting = false;
     c->owner->counters.connected++;
+    connection_used(c); /* the time for what comes next begins */
     return event_add(c->readable, NULL) == 0;
 }
 
@@ -191,9 +188,11 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
     (void)what;
     if (c->connecting && !connect_done(c)) {
         connection_end(c);
+    } else if (c->shaking_hands) {
+        secure_go_on(c);
     } else {
         connection_used(c);
-        write_output(c);
+        stream_write_out(c);
     }
     t->owner.settled(t->owner.context);
     connections_bury(t);
@@ -221,7 +220,7 @@ void stream_write(struct connection *c, struct span bytes, uint64_t transaction)
     c->output_len += bytes.len;
     if (first)
         c->owner->output_pending++;
-    if (c->connecting)
+    if (c->connecting || c->shaking_hands)
         return;
     if (!c->to_write && !event_pending(c->writable, EV_WRITE, NULL)) {
         c->to_write = true;

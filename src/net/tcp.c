@@ -1,4 +1,4 @@
-/* TCP: accepting connections, and opening them. */
+/* TCP, and TLS over it: accepting connections, and opening them. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -35,9 +35,22 @@ static void set_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+/* A new connection of ours: its TLS if it is to have any, then its events. */
+static bool begin(struct connection *c, struct tls *tls, bool connecting)
+{
+    c->tls = tls;
+    c->shaking_hands = tls != NULL;
+    if ((c->remote.transport == SIP_TLS && !tls) || !stream_begin(c, connecting)) {
+        connection_end(c);
+        return false;
+    }
+    return true;
+}
+
 static bool accept_one(struct listener *l)
 {
-    struct hop remote = {.transport = SIP_TCP, .address_len = sizeof remote.address};
+    struct transports *t = l->owner;
+    struct hop remote = {.transport = l->hop.transport, .address_len = sizeof remote.address};
     int fd = accept4(l->fd, (struct sockaddr *)&remote.address, &remote.address_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -46,12 +59,11 @@ static bool accept_one(struct listener *l)
     }
     address_unmap(&remote.address, &remote.address_len);
     set_options(fd);
-    struct connection *c = connection_new(l->owner, fd, &remote, l);
+    struct connection *c = connection_new(t, fd, &remote, l);
     if (!c)
         return true;
-    l->owner->counters.accepted++;
-    if (!stream_begin(c, false))
-        connection_end(c);
+    t->counters.accepted++;
+    begin(c, remote.transport == SIP_TLS && t->tls ? tls_accept(t->tls, t->tls_clients, fd) : NULL, false);
     return true;
 }
 
@@ -82,7 +94,7 @@ static void bind_local(const struct transports *t, int fd, const struct hop *hop
     const struct listener *l;
     TAILQ_FOREACH(l, &t->listeners, link) {
         const struct hop *own = &l->hop;
-        if (l->leave_at || own->transport != SIP_TCP || own->address.ss_family != hop->address.ss_family ||
+        if (l->leave_at || own->transport != hop->transport || own->address.ss_family != hop->address.ss_family ||
             address_is_wildcard(&own->address))
             continue;
         struct sockaddr_storage local = own->address;
@@ -95,8 +107,10 @@ static void bind_local(const struct transports *t, int fd, const struct hop *hop
     }
 }
 
-static struct connection *connect_to(struct transports *t, const struct hop *hop)
+static struct connection *connect_to(struct transports *t, const struct hop *hop, struct span host)
 {
+    if (hop->transport == SIP_TLS && (!t->tls || host.len == 0))
+        return NULL;
     int fd = socket(hop->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return NULL;
@@ -107,20 +121,19 @@ static struct connection *connect_to(struct transports *t, const struct hop *hop
         return NULL;
     }
     struct connection *c = connection_new(t, fd, hop, NULL);
-    if (c && !stream_begin(c, true)) {
-        connection_end(c);
+    if (!c || !begin(c, hop->transport == SIP_TLS ? tls_connect(t->tls, host, fd) : NULL, true))
         return NULL;
-    }
     return c;
 }
 
-void tcp_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span bytes, uint64_t transaction)
+void tcp_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span host, struct span bytes,
+              uint64_t transaction)
 {
     struct connection *c = flow ? connection_of_flow(t, flow) : NULL;
     if (!c)
-        c = connection_of_hop(t, hop);
+        c = connection_of_hop(t, hop, host);
     if (!c)
-        c = connect_to(t, hop);
+        c = connect_to(t, hop, host);
     if (c)
         stream_write(c, bytes, transaction);
     else if (transaction)

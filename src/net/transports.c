@@ -30,6 +30,7 @@ void transports_free(struct transports *t)
     while (!TAILQ_EMPTY(&t->listeners))
         listener_close(TAILQ_FIRST(&t->listeners));
     udp_batch_free(t->udp);
+    tls_context_release(t->tls);
     free(t->input);
     free(t);
 }
@@ -41,12 +42,20 @@ void transports_limit(struct transports *t, const struct transports_settings *se
     t->settings.idle_seconds = settings->idle_seconds;
 }
 
-void transports_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span bytes,
+void transports_set_tls(struct transports *t, struct tls_context *context, enum tls_clients clients)
+{
+    struct tls_context *old = t->tls;
+    t->tls = context ? tls_context_hold(context) : NULL;
+    t->tls_clients = clients;
+    tls_context_release(old);
+}
+
+void transports_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span host, struct span bytes,
                      uint64_t transaction)
 {
     const struct listener *listener = hop->transport == SIP_UDP ? listener_of_flow(t, flow) : NULL;
-    if (hop->transport == SIP_TCP)
-        tcp_send(t, flow, hop, bytes, transaction);
+    if (hop->transport == SIP_TCP || hop->transport == SIP_TLS)
+        tcp_send(t, flow, hop, host, bytes, transaction);
     else if (listener)
         udp_send(t, listener, hop, bytes, transaction);
     else if (transaction)

@@ -32,6 +32,21 @@ void action_push(struct proxy *p, const struct proxy_action *action, struct pack
     STAILQ_INSERT_TAIL(&p->actions, queued, link);
 }
 
+bool action_push_sending(struct proxy *p, const struct proxy_action *action, struct span bytes)
+{
+    struct proxy_action own = *action;
+    struct packet *packet = packet_new(bytes.len + action->host.len);
+    if (!packet)
+        return false;
+    struct writer w = writer_over(packet->bytes, packet->len);
+    writer_put(&w, bytes);
+    writer_put(&w, action->host);
+    packet->len = bytes.len;
+    own.host = span_of(packet->bytes + bytes.len, action->host.len);
+    action_push(p, &own, packet);
+    return true;
+}
+
 void actions_free(struct action_list *list)
 {
     while (!STAILQ_EMPTY(list)) {

@@ -8,6 +8,7 @@
 enum {
     ADDRESS_TEXT_MAX = 48, /* bytes of a numeric host; brackets, colon and port are 8 more at most */
     SIP_PORT = 5060,       /* RFC 3261 19.1.2 */
+    SIPS_PORT = 5061,      /* of TLS */
 };
 
 /* Reads a numeric host without brackets ("192.0.2.1", "2001:db8::1") and a port; false for anything else. */

@@ -21,8 +21,10 @@ bool branches_new(struct pass *pass, const struct target *target, size_t max)
     pass->branch_count = count;
     for (size_t i = 0; i < count; i++) {
         const struct target_hop *to = &target->to[i];
-        pass->branch[i] = (struct branch){.pass = pass, .hop = to->hop, .q = to->q};
-        if (to->contact.len && !(pass->branch[i].contact = packet_copy(to->contact)))
+        struct branch *b = &pass->branch[i];
+        *b = (struct branch){.pass = pass, .hop = to->hop, .flow = to->flow, .q = to->q};
+        if ((to->contact.len && !(b->contact = packet_copy(to->contact))) ||
+            (to->host.len && !(b->host = packet_copy(to->host))))
             return false;
     }
     return true;
@@ -30,8 +32,10 @@ bool branches_new(struct pass *pass, const struct target *target, size_t max)
 
 void branches_free(struct pass *pass)
 {
-    for (size_t i = 0; i < pass->branch_count; i++)
+    for (size_t i = 0; i < pass->branch_count; i++) {
         free(pass->branch[i].contact);
+        free(pass->branch[i].host);
+    }
     free(pass->branch);
     pass->branch = NULL;
     pass->branch_count = 0;

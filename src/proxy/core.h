@@ -81,7 +81,9 @@ struct branch {
     enum branch_state state;
     uint64_t client, cancel; /* transactions; 0: ended, or not begun */
     struct hop hop;          /* where it goes */
-    uint64_t flow;           /* the UDP socket from which it goes there; 0: over a stream */
+    struct packet *host;     /* TLS: whom a connection to `hop` must lead to; null: nobody will do */
+    uint64_t flow;           /* the UDP socket from which it goes there; over TLS, the connection that it goes over and no
+                                other; 0: any stream that leads to `hop` */
     struct packet *contact;  /* takes the place of the Request-URI; null: it stays */
     unsigned q;
     bool moved_to_stream; /* the hop was UDP, but the message is too long for a datagram */
@@ -127,6 +129,7 @@ struct pass {
     struct packet *request; /* as it was received; until there is a final answer */
     struct packet *record;  /* kept while the store looks, when a replay would only be noted */
     struct hop reply;       /* where its responses go: see reply_hop */
+    struct packet *reply_host; /* TLS: whom a new connection to `reply` must lead to */
     uint32_t vault;         /* EXAMINING */
     bool archive;           /* what can be seen is to be archived */
     bool replay_noted_only; /* no rule in force needs the signature: a replay is logged and forwarded */
@@ -206,6 +209,8 @@ static inline uint64_t examine_max_ms(const struct proxy *p)
 /* Takes the packet, also when it fails for want of memory (what is lost then is sent again by its sender, or counts as
  * not done). */
 void action_push(struct proxy *p, const struct proxy_action *action, struct packet *packet);
+/* The same for bytes to send and the name of their host, which are copied. False when there is no memory. */
+bool action_push_sending(struct proxy *p, const struct proxy_action *action, struct span bytes);
 /* Notes an event about a message; `m` may be null. */
 void event_push(struct proxy *p, enum proxy_event_kind kind, enum rule rule, int status, const struct sip_message *m,
                 const struct proxy_source *source, int64_t record_id);

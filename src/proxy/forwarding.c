@@ -266,6 +266,8 @@ static bool compose(struct proxy *p, const struct branch *b, const struct sip_me
 /* Finds the socket that it leaves from; breaks a rule when the hop cannot be reached from here at all. */
 static enum rule find_flow(const struct proxy *p, struct branch *b)
 {
+    if (b->hop.transport == SIP_TLS) /* without either it would lead to nobody in particular */
+        return b->host || b->flow ? RULE_OK : RULE_SIP_UNREACHABLE;
     b->flow = 0;
     if (b->hop.transport != SIP_UDP)
         return b->hop.transport == SIP_TCP ? RULE_OK : RULE_SIP_UNREACHABLE;
@@ -341,10 +343,9 @@ enum rule send_stateless(struct proxy *p, struct branch *b, const struct sip_mes
     uint8_t hash[BRANCH_RANDOM];
     stateless_bytes(p, m, hash);
     enum rule rule = compose_to_size(p, b, m, write_branch(p, m, hash, &texts), &texts, &bytes);
-    struct packet *packet = rule == RULE_OK ? packet_copy(bytes) : NULL;
-    if (!packet)
-        return rule == RULE_OK ? RULE_NO_MEMORY : rule;
-    const struct proxy_action send = {.kind = PROXY_SEND, .request = true, .hop = b->hop, .flow = b->flow};
-    action_push(p, &send, packet);
-    return RULE_OK;
+    if (rule != RULE_OK)
+        return rule;
+    const struct proxy_action send = {
+        .kind = PROXY_SEND, .request = true, .hop = b->hop, .host = packet_span(b->host), .flow = b->flow};
+    return action_push_sending(p, &send, bytes) ? RULE_OK : RULE_NO_MEMORY;
 }

@@ -10,6 +10,7 @@ enum { SWEEP_BUCKETS = 1024, FULL_SWEEP_INTERVAL_MS = 1000, SECOND_MS = 1000 };
 struct binding {
     struct binding *next;
     struct hop hop;
+    uint64_t flow;
     unsigned q;
     uint32_t cseq;
     uint64_t call_id; /* its hash */
@@ -167,10 +168,18 @@ static bool has_room(struct location *l, size_t more, uint64_t now)
 
 /* --- registering --- */
 
+/* A contact over TLS goes by its URI: where it is reached changes with each connection. */
+static bool is_of_contact(const struct binding *b, const struct contact *c)
+{
+    if (b->flow && c->flow)
+        return span_equal(span_of(b->text, b->uri_len), c->uri);
+    return hop_equal(&b->hop, &c->hop) && span_equal(span_of(b->text + b->uri_len, b->user_len), c->user);
+}
+
 static struct binding *find_binding(const struct user *u, const struct contact *c)
 {
     for (struct binding *b = u ? u->bindings : NULL; b; b = b->next)
-        if (hop_equal(&b->hop, &c->hop) && span_equal(span_of(b->text + b->uri_len, b->user_len), c->user))
+        if (is_of_contact(b, c))
             return b;
     return NULL;
 }
@@ -180,7 +189,8 @@ static struct binding *new_binding(const struct contact *c)
     struct binding *b = malloc(sizeof *b + c->uri.len + c->user.len);
     if (!b)
         return NULL;
-    *b = (struct binding){.hop = c->hop, .q = c->q, .uri_len = c->uri.len, .user_len = c->user.len};
+    *b = (struct binding){
+        .hop = c->hop, .flow = c->flow, .q = c->q, .uri_len = c->uri.len, .user_len = c->user.len};
     memcpy(b->text, c->uri.at, c->uri.len);
     if (c->user.len)
         memcpy(b->text + c->uri.len, c->user.at, c->user.len);
@@ -329,6 +339,7 @@ static struct contact contact_of(const struct binding *b, uint64_t now)
         .uri = span_of(b->text, b->uri_len),
         .user = span_of(b->text + b->uri_len, b->user_len),
         .hop = b->hop,
+        .flow = b->flow,
         .q = b->q,
         .expires = (uint32_t)((b->expires - now + SECOND_MS - 1) / SECOND_MS),
     };

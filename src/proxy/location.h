@@ -21,6 +21,7 @@ struct contact {
     struct span uri;
     struct span user; /* of the URI, as written */
     struct hop hop;   /* where requests for it go */
+    uint64_t flow;    /* over TLS: the connection that they go over; else 0 */
     unsigned q;
     uint32_t expires; /* seconds: asked for when registering (0 removes), left when looked up */
 };

@@ -62,6 +62,13 @@ static bool is_named(const struct pass *pass)
     return pass->server != 0;
 }
 
+/* Kept as long as its server transaction has something to send. */
+static void drop_reply_host(struct pass *pass)
+{
+    free(pass->reply_host);
+    pass->reply_host = NULL;
+}
+
 void pass_settle(struct proxy *p, struct pass *pass)
 {
     if (pass->state != PASS_DONE)
@@ -72,6 +79,7 @@ void pass_settle(struct proxy *p, struct pass *pass)
     for (size_t i = 0; i < pass->branch_count; i++)
         branch_enter(p, &pass->branch[i], BRANCH_DONE);
     branches_free(pass);
+    drop_reply_host(pass);
     pass->state = PASS_FREE;
     TAILQ_INSERT_HEAD(&p->free, pass, link);
     p->open--;
@@ -83,6 +91,7 @@ void passes_free(struct proxy *p)
         for (size_t j = 0; j < PASSES_IN_BLOCK; j++) {
             drop_memory(&p->block[i][j]);
             branches_free(&p->block[i][j]);
+            drop_reply_host(&p->block[i][j]);
         }
         free(p->block[i]);
     }

@@ -140,6 +140,8 @@ static void begin_pass(struct proxy *p, const struct proxy_source *source, const
     pass->source = *source;
     pass->peer = examine_peer(p, source);
     pass->reply = reply_hop(source, &m->via);
+    if (source->transport == SIP_TLS)
+        pass->reply_host = packet_copy(m->via.host); /* without it, nobody is connected to */
     sip_transaction_set_user(p->transactions, id, pass);
     admit(p, pass, m);
     pass->source.peer = (struct span){0}; /* it was borrowed */
@@ -274,11 +276,13 @@ static void send_action(const struct sip_event *e, struct proxy_action *action)
         const struct pass *pass = e->user;
         action->flow = pass->source.flow;
         action->hop = pass->reply;
+        action->host = packet_span(pass->reply_host);
         return;
     }
     const struct branch *b = e->user;
     action->request = true;
     action->hop = b->hop;
+    action->host = packet_span(b->host);
     action->flow = b->flow;
 }
 

@@ -26,6 +26,8 @@
  * - OPTIONS to one of its own names is answered 200 without a body; REGISTER for own domains is taken from sources
  *   that the route allows (403 else).
  * - maddr is not obeyed anywhere; sips and tel URIs are 416.
+ * - Over TLS requests go to the next server of a route, whose name is that of the route's URI, and to a user over the
+ *   connection by which the user registered.
  *
  * Memory is bounded by the limits. Nothing here holds a key or what a vault has opened. */
 #ifndef SIPSEAL_PROXY_PROXY_H
@@ -60,7 +62,8 @@ struct proxy_source {
     uint64_t flow; /* the shell's name for the UDP socket or the connection; never used again after it has closed; never
                       0 */
     bool leaving;  /* its listener is configured no more: what is under way is finished, nothing is begun */
-    struct span peer; /* the domain that the other end proved by certificate; empty: none; borrowed for the call */
+    struct span peer; /* the domain that the other end proved by its certificate (RFC 5922 7.4); empty: none. Borrowed
+                         for the call */
 };
 
 struct proxy_settings { /* borrowed until the next proxy_reconfigure or proxy_free */
@@ -170,7 +173,9 @@ struct proxy_action {
     struct span bytes;    /* valid until the next call of any function of this header */
     uint64_t transaction; /* PROXY_SEND: to be named in proxy_send_failed; 0: nobody wants to know */
     uint64_t flow;        /* PROXY_SEND: over this socket or connection; 0, or a closed connection: any to `hop` */
-    struct hop hop;       /* PROXY_SEND: the peer's address (UDP), or where to connect to (TCP) */
+    struct hop hop;       /* PROXY_SEND: the peer's address (UDP), or where to connect to (TCP, TLS) */
+    struct span host; /* PROXY_SEND over TLS: whom the other end must prove to be, unless `flow` is open; empty: nobody
+                         will do. As long as `bytes` */
     bool request;         /* PROXY_SEND */
     uint32_t vault;
     struct proxy_event event;

@@ -39,7 +39,7 @@ static void write_one(const struct proxy *p, struct writer *w, size_t local, str
     const struct hop *hop = &p->settings.listen[local];
     bool v6 = hop->address.ss_family == AF_INET6;
     writer_text(w, "Record-Route: <sip:");
-    if (address_is_wildcard(&hop->address)) {
+    if (address_is_wildcard(&hop->address) || hop->transport == SIP_TLS) { /* a certificate has names */
         writer_put(w, p->settings.name[0]);
     } else {
         writer_text(w, v6 ? "[" : "");
@@ -48,7 +48,7 @@ static void write_one(const struct proxy *p, struct writer *w, size_t local, str
     }
     writer_byte(w, ':');
     writer_decimal(w, address_port(&hop->address));
-    writer_text(w, hop->transport == SIP_TCP ? ";transport=tcp" : "");
+    writer_text(w, hop->transport == SIP_TCP ? ";transport=tcp" : hop->transport == SIP_TLS ? ";transport=tls" : "");
     writer_text(w, ";lr;dialog=");
     writer_put(w, token);
     writer_text(w, ">\r\n");

@@ -44,14 +44,27 @@ static bool q_of(struct span text, unsigned *q)
     return *q <= LOCATION_Q_MAX;
 }
 
-static enum rule read_contact(const struct sip_address *address, uint32_t expires, struct contact *contact)
+/* Where a user is reached: at an address that the contact names; over TLS on the connection that the registration came
+ * by, since users have no certificate to be known by when they are called (compare RFC 5626, which asks for more). */
+static bool hop_of_contact(const struct sip_uri *uri, const struct proxy_source *source, struct contact *contact)
+{
+    struct span maddr;
+    if (sip_uri_transport(uri) != SIP_TLS)
+        return hop_of_uri(uri, &contact->hop);
+    contact->hop = (struct hop){SIP_TLS, source->address, source->address_len};
+    contact->flow = source->flow;
+    return uri->scheme == SIP_SCHEME_SIP && source->transport == SIP_TLS && !sip_uri_param(uri, "maddr", &maddr);
+}
+
+static enum rule read_contact(const struct sip_address *address, const struct proxy_source *source, uint32_t expires,
+                              struct contact *contact)
 {
     struct sip_uri uri;
     struct span value;
     if (sip_uri_parse(address->uri, &uri) != RULE_OK)
         return RULE_SIP_URI;
     *contact = (struct contact){.uri = uri.text, .user = uri.user, .q = LOCATION_Q_MAX, .expires = expires};
-    if (uri.headers.len || uri.text.len > LOCATION_URI_MAX || !hop_of_uri(&uri, &contact->hop))
+    if (uri.headers.len || uri.text.len > LOCATION_URI_MAX || !hop_of_contact(&uri, source, contact))
         return RULE_SIP_CONTACT;
     if (sip_param(address->params, "expires", &value))
         contact->expires = seconds_of(value, EXPIRES_DEFAULT);
@@ -60,7 +73,8 @@ static enum rule read_contact(const struct sip_address *address, uint32_t expire
     return RULE_OK;
 }
 
-static enum rule read_contact_line(struct span value, uint32_t expires, struct contact *contacts, size_t *count)
+static enum rule read_contact_line(struct span value, const struct proxy_source *source, uint32_t expires,
+                                   struct contact *contacts, size_t *count)
 {
     struct cursor values = cursor_over(value);
     do {
@@ -69,7 +83,7 @@ static enum rule read_contact_line(struct span value, uint32_t expires, struct c
             return RULE_SIP_REGISTER_LIMIT;
         if (sip_address_take(&values, &address) != RULE_OK)
             return RULE_SIP_SYNTAX;
-        enum rule rule = read_contact(&address, expires, &contacts[*count]);
+        enum rule rule = read_contact(&address, source, expires, &contacts[*count]);
         if (rule != RULE_OK)
             return rule;
         ++*count;
@@ -78,7 +92,8 @@ static enum rule read_contact_line(struct span value, uint32_t expires, struct c
 }
 
 /* "*" stands alone and with Expires: 0 (10.3 step 6). */
-static enum rule read_contacts(const struct sip_message *m, struct registration *r, struct contact *contacts)
+static enum rule read_contacts(const struct sip_message *m, const struct proxy_source *source, struct registration *r,
+                               struct contact *contacts)
 {
     uint32_t expires = seconds_of(sip_header_value(m, SIP_H_EXPIRES), EXPIRES_DEFAULT);
     for (const struct sip_header *h = sip_header_next(m, SIP_H_CONTACT, NULL); h;
@@ -87,7 +102,7 @@ static enum rule read_contacts(const struct sip_message *m, struct registration 
             r->remove_all = true;
             continue;
         }
-        enum rule rule = read_contact_line(h->value, expires, contacts, &r->count);
+        enum rule rule = read_contact_line(h->value, source, expires, contacts, &r->count);
         if (rule != RULE_OK)
             return rule;
     }
@@ -156,7 +171,7 @@ void register_contacts(struct proxy *p, struct pass *pass, const struct sip_mess
     if (rule == RULE_OK)
         rule = read_aor(m, &aor_writer);
     if (rule == RULE_OK)
-        rule = read_contacts(m, &registration, contacts);
+        rule = read_contacts(m, &pass->source, &registration, contacts);
     registration.aor = writer_span(&aor_writer);
     shorten(contacts, registration.count, p->settings.limits.registration_seconds);
     if (rule == RULE_OK && (registration.count || registration.remove_all))

@@ -7,7 +7,7 @@
 struct hop reply_hop(const struct proxy_source *source, const struct sip_via *via)
 {
     /* received always is the source address (18.2.2); rport the source port where the client asks for it (RFC 3581). */
-    uint16_t port = via->port ? via->port : SIP_PORT;
+    uint16_t port = via->port ? via->port : source->transport == SIP_TLS ? SIPS_PORT : SIP_PORT;
     if (source->transport == SIP_UDP && via->has_rport)
         port = address_port(&source->address);
     struct hop hop = {.transport = source->transport, .address = source->address, .address_len = source->address_len};

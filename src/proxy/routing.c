@@ -16,6 +16,13 @@ bool hop_of_uri(const struct sip_uri *uri, struct hop *hop)
 
 /* --- who is meant --- */
 
+static uint16_t port_of(const struct sip_uri *uri)
+{
+    if (uri->port)
+        return uri->port;
+    return sip_uri_transport(uri) == SIP_TLS ? SIPS_PORT : SIP_PORT;
+}
+
 static bool is_listened(const struct routing *r, uint16_t port)
 {
     for (size_t i = 0; i < r->listen_count; i++)
@@ -38,7 +45,7 @@ static bool is_own_address(const struct routing *r, const struct sip_uri *uri)
 {
     struct sockaddr_storage address;
     socklen_t len;
-    if (!address_of_host(uri->host, uri->port ? uri->port : SIP_PORT, &address, &len))
+    if (!address_of_host(uri->host, port_of(uri), &address, &len))
         return false;
     for (size_t i = 0; i < r->listen_count; i++) {
         const struct sockaddr_storage *own = &r->listen[i].address;
@@ -120,6 +127,9 @@ static enum rule to_domain(const struct route *route, struct target *target)
     target->kind = TARGET_HOP;
     target->count = 1;
     target->to[0].hop = route->next;
+    struct sip_uri uri;
+    if (route->next.transport == SIP_TLS && sip_uri_parse(route->next_uri, &uri) == RULE_OK)
+        target->to[0].host = uri.host;
     return RULE_OK;
 }
 
@@ -154,7 +164,8 @@ static enum rule to_user(struct location *location, const struct route *route, s
     if (sip_write_aor_key(&w, uri))
         target->count = location_find(location, writer_span(&w), now, contact, LOCATION_USER_CONTACTS_MAX);
     for (size_t i = 0; i < target->count; i++)
-        target->to[i] = (struct target_hop){contact[i].hop, contact[i].uri, contact[i].q};
+        target->to[i] = (struct target_hop){
+            .hop = contact[i].hop, .flow = contact[i].flow, .contact = contact[i].uri, .q = contact[i].q};
     target->kind = TARGET_HOP;
     if (target->count > 0)
         return RULE_OK;

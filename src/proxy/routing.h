@@ -36,6 +36,8 @@ enum target_kind {
 /* One of the target set (16.5). */
 struct target_hop {
     struct hop hop;
+    struct span host;    /* over TLS: whom a connection must lead to (RFC 5922 7.3); empty: nobody. Lives as the route */
+    uint64_t flow;       /* the connection by which a user registered, where no other will do; else 0 */
     struct span contact; /* takes the place of the Request-URI; empty: it stays. Lives as long as the location service
                             is not changed */
     unsigned q;          /* targets of equal q are tried at once, the highest first */

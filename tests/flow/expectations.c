@@ -55,17 +55,27 @@ static bool keep_last(struct flow *f, const struct hop *hop, struct span bytes)
     return true;
 }
 
-/* send udp|tcp ADDRESS, with what the message must be like */
+/* Whom the other end must prove to be; nobody where the script says nothing. */
+static bool leads_to(struct flow *f, const struct seen *seen)
+{
+    const char *host = statement_option(&f->statement, "host");
+    if (span_equal(seen->action.host, span_text(host ? host : "")))
+        return true;
+    return flow_fail(f, "the message is for \"%.*s\", not for \"%s\"", SPAN_ARGS(seen->action.host), host ? host : "");
+}
+
+/* send udp|tcp|tls ADDRESS [host=NAME], with what the message must be like */
 static bool expect_send(struct flow *f)
 {
     struct hop hop;
     const struct seen *seen = first_seen(f, PROXY_SEND, "send anything");
-    if (!seen || f->statement.count != 3 || !f->statement.has_block)
-        return seen ? flow_fail(f, "send udp|tcp ADDRESS, and the message") : false;
-    if (!goes_to(f, seen, &hop) || !message_match(f, f->statement.block, seen->action.bytes))
+    size_t words = statement_option(&f->statement, "host") ? 4 : 3;
+    if (!seen || f->statement.count != words || !f->statement.has_block)
+        return seen ? flow_fail(f, "send udp|tcp|tls ADDRESS [host=NAME], and the message") : false;
+    if (!goes_to(f, seen, &hop) || !leads_to(f, seen) || !message_match(f, f->statement.block, seen->action.bytes))
         return false;
     f->current->last_transaction = seen->action.transaction;
-    if (hop.transport == SIP_TCP && !station_connection(f, f->current, &hop))
+    if (hop.transport != SIP_UDP && !station_connection(f, f->current, &hop))
         return false; /* from now on there is a connection */
     if (!keep_last(f, &hop, seen->action.bytes))
         return false;

@@ -28,7 +28,7 @@ static bool source_of(struct flow *f, const struct hop *from, struct proxy_sourc
             source->flow = s->socket[i].flow;
             source->leaving = s->socket[i].leaving;
         }
-    if (from->transport == SIP_TCP) {
+    if (from->transport != SIP_UDP) {
         const struct connection *c = station_connection(f, s, from);
         source->flow = c ? c->flow : 0;
     }
@@ -48,7 +48,7 @@ static bool arriving(struct flow *f, struct span *bytes)
     return true;
 }
 
-/* receive udp|tcp ADDRESS [peer=DOMAIN], unreadable tcp ADDRESS RULE */
+/* receive udp|tcp|tls ADDRESS [peer=DOMAIN], unreadable tcp ADDRESS RULE */
 static bool receive(struct flow *f, bool readable)
 {
     const struct statement *st = &f->statement;
@@ -57,7 +57,7 @@ static bool receive(struct flow *f, bool readable)
     struct span bytes;
     size_t words = (readable ? 3 : 4) + (statement_option(st, "peer") ? 1 : 0) + (statement_option(st, "at") ? 1 : 0);
     if (st->count != words)
-        return flow_fail(f, "receive udp|tcp ADDRESS [peer=DOMAIN] [at=ADDRESS], and the message");
+        return flow_fail(f, "receive udp|tcp|tls ADDRESS [peer=DOMAIN] [at=ADDRESS], and the message");
     if (!hop_read(f, st->word[1], st->word[2], &from) || !source_of(f, &from, &source) || !arriving(f, &bytes))
         return false;
     if (readable) {

@@ -22,8 +22,11 @@ void hop_print(const struct hop *hop, char *out, size_t len)
     struct writer w = writer_over(host, sizeof host);
     address_write_host(&w, &hop->address);
     bool ipv6 = hop->address.ss_family == AF_INET6;
-    snprintf(out, len, "%s %s%.*s%s:%u", hop->transport == SIP_UDP ? "udp" : "tcp", ipv6 ? "[" : "",
-             SPAN_ARGS(writer_span(&w)), ipv6 ? "]" : "", address_port(&hop->address));
+    snprintf(out, len, "%s %s%.*s%s:%u",
+             hop->transport == SIP_UDP   ? "udp"
+             : hop->transport == SIP_TCP ? "tcp"
+                                         : "tls",
+             ipv6 ? "[" : "", SPAN_ARGS(writer_span(&w)), ipv6 ? "]" : "", address_port(&hop->address));
 }
 
 /* --- configuration --- */
@@ -86,7 +89,7 @@ static bool open_socket(struct flow *f, struct station *s, const struct hop *hop
 static bool add_listen(struct flow *f, struct station *s)
 {
     if (f->statement.count != 3 || s->listen_count == CONFIG_LISTEN_MAX)
-        return flow_fail(f, "listen udp|tcp ADDRESS");
+        return flow_fail(f, "listen udp|tcp|tls ADDRESS");
     struct hop *hop = &s->listen[s->listen_count];
     if (!hop_read(f, f->statement.word[1], f->statement.word[2], hop))
         return false;
@@ -94,7 +97,7 @@ static bool add_listen(struct flow *f, struct station *s)
                                                                                                  : false;
 }
 
-/* route DOMAIN [registrar] [no-record-route] [allow=BLOCK,...] [next=udp:ADDRESS] */
+/* route DOMAIN [registrar] [no-record-route] [allow=BLOCK,...] [next=udp:ADDRESS] [uri=URI] */
 static bool add_route(struct flow *f, struct station *s)
 {
     struct span block[CONFIG_ALLOW_MAX];
@@ -116,6 +119,8 @@ static bool add_route(struct flow *f, struct station *s)
     }
     if (!next)
         return true;
+    const char *uri = statement_option(&f->statement, "uri");
+    r->next_uri = uri ? keep_text(f, uri) : (struct span){0};
     char transport[4] = {next[0], next[1], next[2], '\0'};
     r->has_next = strlen(next) > 4 && next[3] == ':';
     return r->has_next ? hop_read(f, transport, next + 4, &r->next) : flow_fail(f, "next=udp:ADDRESS");
@@ -264,12 +269,15 @@ static bool remember(struct flow *f, struct station *s, const struct proxy_actio
     if (s->seen_count == SEEN_MAX)
         return flow_fail(f, "the proxy does more than a script can follow");
     struct seen *seen = &s->seen[s->seen_count++];
-    *seen = (struct seen){.action = *action, .bytes = malloc(action->bytes.len + 1)};
+    *seen = (struct seen){.action = *action, .bytes = malloc(action->bytes.len + action->host.len + 1)};
     if (!seen->bytes)
         return flow_fail(f, "no memory");
     if (action->bytes.len)
         memcpy(seen->bytes, action->bytes.at, action->bytes.len);
+    if (action->host.len)
+        memcpy(seen->bytes + action->bytes.len, action->host.at, action->host.len);
     seen->action.bytes = span_of(seen->bytes, action->bytes.len);
+    seen->action.host = span_of(seen->bytes + action->bytes.len, action->host.len);
     struct ipc_header header;
     struct cursor fields;
     if (action->kind == PROXY_ASK_VAULT || action->kind == PROXY_ASK_STORE) {

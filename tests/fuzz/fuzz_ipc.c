@@ -44,7 +44,13 @@ static void again_control(struct writer *w, uint16_t kind, struct cursor *c)
 {
     uint32_t number;
     enum rule rule;
-    if ((kind == IPC_CHANNEL_VAULT || kind == IPC_CHANNEL_STORE) && ipc_read_channel(c, &number) == RULE_OK)
+    struct span der;
+    struct ipc_tls_setup tls;
+    if (kind == IPC_SETUP_TLS && ipc_read_tls_setup(c, &tls) == RULE_OK)
+        ipc_write_tls_setup(w, &tls);
+    else if ((kind == IPC_SETUP_TLS_ANCHOR || kind == IPC_SETUP_TLS_CRL) && ipc_read_blob(c, &der) == RULE_OK)
+        ipc_write_blob(w, (enum ipc_kind)kind, der);
+    else if ((kind == IPC_CHANNEL_VAULT || kind == IPC_CHANNEL_STORE) && ipc_read_channel(c, &number) == RULE_OK)
         ipc_write_channel(w, (enum ipc_kind)kind, number);
     else if ((kind == IPC_STOP || kind == IPC_READY) && ipc_read_bare(c) == RULE_OK)
         ipc_write_bare(w, (enum ipc_kind)kind);

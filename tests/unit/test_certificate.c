@@ -367,6 +367,71 @@ static void a_certificate_is_used_only_for_what_its_usages_say(void **state)
     identity_clear(&seals);
 }
 
+static enum rule use_with(struct fixture *f, const char *purposes, enum certificate_use use)
+{
+    char text[128];
+    struct certificate *c;
+    snprintf(text, sizeof text, "extendedKeyUsage=%s", purposes);
+    const char *const extensions[] = {"keyUsage=digitalSignature,keyAgreement", purposes ? text : NULL, NULL};
+    assert_rule(parse_odd(f, &(struct pki_odd){"t", extensions, NULL, &f->authority, NULL, 0, 0}, &c), RULE_OK);
+    enum rule rule = check(f, c, use, PKI_NOW);
+    certificate_release(c);
+    return rule;
+}
+
+/* RFC 5924 4, and serverAuth and clientAuth for the end that shows the certificate. */
+static void a_certificate_serves_for_tls_by_its_purposes(void **state)
+{
+    struct fixture *f = *state;
+    assert_rule(use_with(f, "serverAuth", USE_TLS_SERVER), RULE_OK);
+    assert_rule(use_with(f, "serverAuth", USE_TLS_CLIENT), RULE_CERT_USAGE);
+    assert_rule(use_with(f, "clientAuth", USE_TLS_CLIENT), RULE_OK);
+    assert_rule(use_with(f, "clientAuth", USE_TLS_SERVER), RULE_CERT_USAGE);
+    for (enum certificate_use use = USE_TLS_SERVER; use <= USE_TLS_CLIENT; use++) {
+        assert_rule(use_with(f, "1.3.6.1.5.5.7.3.20", use), RULE_OK);
+        assert_rule(use_with(f, "anyExtendedKeyUsage", use), RULE_OK);
+        assert_rule(use_with(f, NULL, use), RULE_OK);
+        assert_rule(use_with(f, "emailProtection", use), RULE_CERT_USAGE);
+    }
+    struct issue_terms terms = {ISSUE_HOST, ISSUE_SEAL, SPAN("proxy1.home.example"), PKI_FROM, PKI_UNTIL};
+    struct identity seals = pki_issue(&f->authority, &terms);
+    assert_rule(check(f, seals.certificate, USE_TLS_SERVER, PKI_NOW), RULE_CERT_USAGE); /* no digitalSignature */
+    identity_clear(&seals);
+}
+
+/* protocol.md 2.2: a TLS key is never a sealing or signing key. */
+static void a_certificate_for_tls_is_none_for_messages(void **state)
+{
+    struct fixture *f = *state;
+    for (enum certificate_use use = USE_SIGN; use <= USE_SEAL; use++) {
+        assert_rule(use_with(f, "1.3.6.1.5.5.7.3.20", use), RULE_OK);
+        assert_rule(use_with(f, "1.3.6.1.5.5.7.3.20,serverAuth", use), RULE_CERT_USAGE);
+        assert_rule(use_with(f, "1.3.6.1.5.5.7.3.20,clientAuth", use), RULE_CERT_USAGE);
+        assert_rule(use_with(f, "emailProtection,clientAuth", use), RULE_OK); /* whose it is has decided so */
+    }
+}
+
+static void what_is_issued_for_tls_has_its_names_and_its_usages(void **state)
+{
+    struct fixture *f = *state;
+    struct span domain[CERTIFICATE_NAMES_MAX];
+    struct issue_terms terms = {ISSUE_TLS, ISSUE_SEAL, SPAN("proxy1.home.example"), PKI_FROM, PKI_UNTIL};
+    struct identity host = pki_issue(&f->authority, &terms);
+    assert_int_equal(host.certificate->name_count, 2);
+    assert_true(certificate_names_host(host.certificate, SPAN("proxy1.home.example")));
+    assert_int_equal(certificate_sip_domains(host.certificate, domain), 1);
+    assert_span_text(domain[0], "proxy1.home.example");
+    assert_true(host.certificate->may_sign && !host.certificate->may_agree && host.certificate->for_tls);
+    assert_true(host.certificate->purpose_server && host.certificate->purpose_client && host.certificate->purpose_sip);
+    terms.name = SPAN("sip:alice@home.example");
+    struct identity user = pki_issue(&f->authority, &terms);
+    assert_int_equal(user.certificate->name_count, 1);
+    assert_true(certificate_names_aor(user.certificate, SPAN("sip:alice@home.example")));
+    assert_int_equal(certificate_sip_domains(user.certificate, domain), 0);
+    identity_clear(&host);
+    identity_clear(&user);
+}
+
 static void a_chain_goes_through_the_authorities_that_come_along(void **state)
 {
     struct fixture *f = *state;
@@ -653,6 +718,9 @@ int main(void)
         TEST(expiry_is_judged_at_each_use_also_from_the_cache),
         TEST(an_expired_anchor_ends_the_trust_in_what_it_issued),
         TEST(a_certificate_is_used_only_for_what_its_usages_say),
+        TEST(a_certificate_serves_for_tls_by_its_purposes),
+        TEST(a_certificate_for_tls_is_none_for_messages),
+        TEST(what_is_issued_for_tls_has_its_names_and_its_usages),
         TEST(a_chain_goes_through_the_authorities_that_come_along),
         TEST(an_authority_that_does_not_say_it_is_one_is_none),
         TEST(an_anchor_that_is_no_authority_is_trusted_for_itself_alone),

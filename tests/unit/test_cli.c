@@ -262,7 +262,15 @@ static void a_uri_says_transport_host_and_port(void **state)
     assert_true(net_place_of_uri(SPAN("sip:bob@[::1]"), &place, &problem));
     assert_int_equal(place.transport, SIP_TRANSPORT_NONE);
     assert_string_equal(net_place_text(&place, text), "[::1]:5060");
-    static const char *const bad[] = {"", "127.0.0.1", "tel:+49", "sips:127.0.0.1", "sip:127.0.0.1;transport=tls",
+    assert_true(net_place_of_uri(SPAN("sip:127.0.0.1;transport=tls"), &place, &problem));
+    assert_int_equal(place.transport, SIP_TLS);
+    assert_string_equal(net_place_text(&place, text), "127.0.0.1:5061");
+    assert_string_equal(place.host, "127.0.0.1");
+    assert_true(net_place_of_uri(SPAN("sip:127.0.0.1:5061"), &place, &problem));
+    assert_int_equal(place.transport, SIP_TLS); /* its own port means it */
+    assert_true(net_place_of_uri(SPAN("sip:127.0.0.1:5061;transport=tcp"), &place, &problem));
+    assert_int_equal(place.transport, SIP_TCP);
+    static const char *const bad[] = {"", "127.0.0.1", "tel:+49", "sips:127.0.0.1", "sip:127.0.0.1;transport=ws",
                                       "sip:127.0.0.1:99999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (net_place_of_uri(span_text(bad[i]), &place, &problem))

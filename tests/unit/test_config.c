@@ -80,8 +80,8 @@ static void keys_that_are_missing_unknown_or_twice_are_named(void **state)
     static const struct bad table[] = {
         {"{}", "c.yaml:1:1: server: is missing; add it\nc.yaml:1:1: routes: is missing; add it\n"},
         {SERVER ROUTES "sever: 1\n", "c.yaml:3:1: sever: is not a known key; did you mean server?\n"},
-        {SERVER ROUTES "plugins: 1\n", "c.yaml:3:1: plugins: is not a known key; known here are server, keys, routes, "
-                                       "policy, archive, store, limits\n"},
+        {SERVER ROUTES "plugins: 1\n", "c.yaml:3:1: plugins: is not a known key; known here are server, keys, tls, "
+                                       "routes, policy, archive, store, limits\n"},
         {SERVER ROUTES SERVER, "c.yaml:3:1: server: stands twice, first in line 1; remove one of them\n"},
         {SERVER ROUTES "limits:\n  conections: 5\n  connections: 5\n  connections: 6\n",
          "c.yaml:4:3: limits.conections: is not a known key; did you mean connections?\n"
@@ -168,7 +168,7 @@ static void numbers_and_times_have_their_ranges(void **state)
 }
 
 #define NOT_LISTEN                                                                                                     \
-    "is not an address to listen on; write udp:// or tcp://, an IP address, a colon and a port, as in "                \
+    "is not an address to listen on; write udp://, tcp:// or tls://, an IP address, a colon and a port, as in "                \
     "udp://127.0.0.1:5060 or tcp://[::1]:5060\n"
 
 static void assert_listen_refused(const char *uri, const char *problem)
@@ -190,8 +190,6 @@ static void addresses_to_listen_on_are_strict(void **state)
                                         "udp://127.0.0.1:5060/"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_listen_refused(wrong[i], NOT_LISTEN);
-    assert_listen_refused("tls://0.0.0.0:5061",
-                          "TLS is not supported yet; use tcp or udp on a network that you trust\n");
     assert_errors("server: {names: [a.example], listen: [\"udp://127.0.0.1\", \"udp://127.0.0.1:5060\"]}\n" ROUTES,
                   "c.yaml:1:58: server.listen[1]: \"udp://127.0.0.1:5060\" stands twice; remove one of them\n");
 }
@@ -250,14 +248,14 @@ static void routes_are_checked_for_what_they_say(void **state)
          "c.yaml:2:30: routes[0].next: \"192.0.2.1:5060\" is not a SIP URI; write it as in "
          "sip:proxy2.example:5060;transport=tcp\n"},
         {SERVER "routes: [{domain: \"*\", next: \"sips:192.0.2.1\"}]\n",
-         "c.yaml:2:30: routes[0].next: \"sips:192.0.2.1\" TLS is not supported yet; use tcp or udp on a network that "
-         "you trust\n"},
+         "c.yaml:2:30: routes[0].next: \"sips:192.0.2.1\" asks for TLS all the way, which is not supported; write sip: "
+         "and ;transport=tls for this one hop\n"},
         {SERVER "routes: [{domain: \"*\", next: \"sip:a@192.0.2.1\"}]\n",
          "c.yaml:2:30: routes[0].next: \"sip:a@192.0.2.1\" names more than a server; leave out what stands before the "
          "host and after a question mark\n"},
         {SERVER "routes: [{domain: \"*\", next: \"sip:192.0.2.1;transport=sctp\"}]\n",
          "c.yaml:2:30: routes[0].next: \"sip:192.0.2.1;transport=sctp\" names a transport that is not known; write "
-         "transport=tcp or transport=udp\n"},
+         "transport=tls, transport=tcp or transport=udp\n"},
         {SERVER "routes: [{domain: \"*\", next: \"sip:127.0.0.1\"}]\n",
          "c.yaml:2:30: routes[0].next: leads back to this server, which listens there; name the next server\n"},
         {SERVER "routes: [{domain: \"*\", next: \"sip:192.0.2.1;transport=tcp\"}]\n",
@@ -617,6 +615,46 @@ static void damaged_files_are_refused_or_read(void **state)
     }
 }
 
+#define TLS_SERVER "server: {names: [a.example], listen: [\"udp://127.0.0.1\", \"tls://127.0.0.1\"]}\n"
+#define TLS_KEYS "tls: {certificate: a.pem, private_key: a.key, trust: ca.pem"
+
+static void tls_is_listened_for_and_routed_to_at_its_own_port(void **state)
+{
+    (void)state;
+    static const char text[] = TLS_SERVER TLS_KEYS ", clients: required}\n"
+                                                   "routes: [{domain: \"*\", next: \"sip:192.0.2.7;transport=tls\"}]\n";
+    char error[CONFIG_ERRORS_MAX];
+    struct config *c = NULL;
+    assert_rule(config_parse("/etc/c.yaml", span_text(text), &c, error, sizeof error), RULE_OK);
+    struct sockaddr_in listen, next;
+    memcpy(&listen, &c->listen[1].address, sizeof listen);
+    memcpy(&next, &c->route[0].next.address, sizeof next);
+    assert_int_equal(c->listen[1].transport, SIP_TLS);
+    assert_int_equal(ntohs(listen.sin_port), 5061);
+    assert_int_equal(c->route[0].next.transport, SIP_TLS);
+    assert_int_equal(ntohs(next.sin_port), 5061);
+    assert_int_equal(c->tls_clients, TLS_CLIENTS_REQUIRED);
+    assert_string_equal(c->tls_certificate_path, "/etc/a.pem");
+    assert_string_equal(c->tls_private_key_path, "/etc/a.key");
+    assert_string_equal(c->tls_trust_path, "/etc/ca.pem");
+    config_free(c);
+}
+
+static void tls_needs_its_section_and_a_socket_to_leave_from(void **state)
+{
+    (void)state;
+    assert_errors(TLS_SERVER ROUTES,
+                  "c.yaml:1:38: server.listen: has an entry for TLS, which needs a section tls with certificate, "
+                  "private_key and trust; add it, or remove the entry\n");
+    assert_errors("server: {names: [a.example], listen: [\"tcp://127.0.0.1\"]}\n" TLS_KEYS "}\n"
+                  "routes: [{domain: \"*\", next: \"sip:192.0.2.7;transport=tls\"}]\n",
+                  "c.yaml:3:30: routes[0].next: no entry of server.listen has its transport and kind of address (TLS over "
+                  "IPv4); add one\n");
+    assert_errors(TLS_SERVER "tls: {certificate: a.pem, private_key: a.key, clients: some}\n" ROUTES,
+                  "c.yaml:2:6: tls.trust: is missing; add it\n"
+                  "c.yaml:2:56: tls.clients: \"some\" is not known here; write none, optional or required\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -627,6 +665,8 @@ int main(void)
         cmocka_unit_test(addresses_to_listen_on_are_strict),
         cmocka_unit_test(names_are_host_names),
         cmocka_unit_test(routes_are_checked_for_what_they_say),
+        cmocka_unit_test(tls_is_listened_for_and_routed_to_at_its_own_port),
+        cmocka_unit_test(tls_needs_its_section_and_a_socket_to_leave_from),
         cmocka_unit_test(policy_rules_are_checked_for_what_they_say),
         cmocka_unit_test(an_archive_needs_keys_readers_and_something_to_archive),
         cmocka_unit_test(all_faults_are_told_in_the_order_of_the_file),

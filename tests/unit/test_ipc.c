@@ -255,6 +255,24 @@ static enum rule again_policy(struct cursor *c, struct writer *w)
     return rule;
 }
 
+static void write_tls_setup(struct writer *w)
+{
+    const struct ipc_tls_setup setup = {
+        .own = {.certificate = {SPAN_INIT("own"), SPAN_INIT("authority")}, .certificate_count = 2,
+                .private_key = SPAN_INIT("key")},
+        .clients = TLS_CLIENTS_REQUIRED,
+    };
+    ipc_write_tls_setup(w, &setup);
+}
+static enum rule again_tls_setup(struct cursor *c, struct writer *w)
+{
+    struct ipc_tls_setup setup;
+    enum rule rule = ipc_read_tls_setup(c, &setup);
+    if (rule == RULE_OK)
+        ipc_write_tls_setup(w, &setup);
+    return rule;
+}
+
 static void write_net_setup(struct writer *w)
 {
     struct ipc_net_setup setup = example_net_setup();
@@ -388,6 +406,7 @@ static const struct message {
     {"listen", write_listen, again_listen},
     {"route", write_route, again_route},
     {"policy", write_policy, again_policy},
+    {"tls setup", write_tls_setup, again_tls_setup},
     {"net setup", write_net_setup, again_net_setup},
     {"channel", write_channel, again_channel},
     {"failed", write_failed, again_failed},

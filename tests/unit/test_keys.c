@@ -317,6 +317,82 @@ static void without_keys_nothing_is_loaded(void **state)
     assert_int_equal(s->keys.private_key.len, 0);
 }
 
+/* --- keys for TLS --- */
+
+/* A certificate and key for TLS in files of their own, which the configuration names. */
+static void give_tls(struct site *s, const char *name, char certificate[PATH_MAX], char key[PATH_MAX])
+{
+    struct identity tls = pki_issue(
+        &s->authority, &(struct issue_terms){ISSUE_TLS, ISSUE_SIGN, span_text(name), PKI_FROM, PKI_UNTIL});
+    set_path(s, certificate, "tls.pem");
+    set_path(s, key, "tls.key");
+    write_pem(certificate, PEM_CERTIFICATE, tls.certificate->der, 0644);
+    write_key(key, tls.key);
+    s->config.tls_certificate_path = certificate;
+    s->config.tls_private_key_path = key;
+    s->config.tls_trust_path = s->trust;
+    identity_clear(&tls);
+}
+
+static void keys_for_tls_are_loaded_apart_from_those_for_messages(void **state)
+{
+    struct site *s = *state;
+    char certificate[PATH_MAX], key[PATH_MAX];
+    give_tls(s, "proxy1.home.example", certificate, key);
+    assert_true(check(s, PKI_NOW));
+    assert_int_equal(s->keys.tls_certificate_count, 1);
+    assert_int_equal(s->keys.tls_anchor_count, 1);
+    assert_true(s->keys.tls_private_key.len > 0 && s->keys.private_key.len > 0);
+    assert_true(s->keys.tls_private_key.at >= s->keys.tls_secret.at &&
+                s->keys.tls_private_key.at < s->keys.tls_secret.at + s->keys.tls_secret.len);
+    s->config.certificate_path = s->config.private_key_path = s->config.trust_path = NULL;
+    assert_true(check(s, PKI_NOW)); /* and without those */
+    assert_int_equal(s->keys.private_key.len, 0);
+    assert_int_equal(s->keys.tls_certificate_count, 1);
+    assert_true(try_keys(s, PKI_NOW));
+}
+
+static void a_key_for_tls_is_none_that_opens_or_signs_messages(void **state)
+{
+    struct site *s = *state;
+    char certificate[PATH_MAX], key[PATH_MAX];
+    give_tls(s, "proxy1.home.example", certificate, key);
+    /* The same key in another certificate, which is for TLS alone. */
+    struct arena arena;
+    assert_true(arena_open(&arena, 64 * 1024));
+    const char *const extensions[] = {"subjectAltName=DNS:proxy1.home.example",
+                                      "extendedKeyUsage=serverAuth,clientAuth", NULL};
+    EVP_PKEY_up_ref(s->server.key);
+    struct span der =
+        pki_odd(&arena, &(struct pki_odd){"x", extensions, s->server.key, &s->authority, NULL, 0, 0}, NULL);
+    write_pem(certificate, PEM_CERTIFICATE, der, 0644);
+    write_key(key, s->server.key);
+    arena_close(&arena);
+    EVP_PKEY_free(s->server.key);
+    assert_refused(s, KEYS_TLS_CERTIFICATE, "its key is that of keys.certificate");
+    assert_false(try_keys(s, PKI_NOW));
+    assert_int_equal(s->setting, KEYS_TLS_CERTIFICATE);
+}
+
+static void a_certificate_for_tls_needs_its_key_a_domain_and_its_usages(void **state)
+{
+    struct site *s = *state;
+    char certificate[PATH_MAX], key[PATH_MAX];
+    give_tls(s, "other.example", certificate, key);
+    assert_true(check(s, PKI_NOW));
+    assert_non_null(strstr(s->heard, "it names neither one of server.names nor a domain")); /* a warning */
+    write_key(key, s->reader.key);
+    assert_refused(s, KEYS_TLS_PRIVATE_KEY, "it is not the key of tls.certificate");
+    give_tls(s, "sip:alice@home.example", certificate, key);
+    assert_refused(s, KEYS_TLS_CERTIFICATE, "its subjectAltName has no domain");
+    write_pem(certificate, PEM_CERTIFICATE, s->reader.certificate->der, 0644);
+    write_key(key, s->reader.key);
+    assert_false(check(s, PKI_NOW));
+    assert_non_null(strstr(s->heard, "its extended key usage does not allow both ends of TLS"));
+    assert_int_equal(chmod(key, 0644), 0);
+    assert_refused(s, KEYS_TLS_PRIVATE_KEY, "");
+}
+
 int main(void)
 {
 #define SITE_TEST(test) cmocka_unit_test_setup_teardown(test, make_site, clear_site)
@@ -334,6 +410,9 @@ int main(void)
         SITE_TEST(a_secret_is_for_its_owner_alone),
         SITE_TEST(keys_that_are_tried_in_a_process_of_their_own_are_judged_alike),
         SITE_TEST(without_keys_nothing_is_loaded),
+        SITE_TEST(keys_for_tls_are_loaded_apart_from_those_for_messages),
+        SITE_TEST(a_key_for_tls_is_none_that_opens_or_signs_messages),
+        SITE_TEST(a_certificate_for_tls_needs_its_key_a_domain_and_its_usages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,8 +41,8 @@ def the_parent_links_cryptography_and_yaml():
 
 
 @case
-def the_process_with_the_network_links_an_event_loop_its_fence_and_no_cryptography():
-    expect("sipseald-net", {"libevent_core", "libseccomp"})
+def the_process_with_the_network_links_an_event_loop_its_fence_and_tls():
+    expect("sipseald-net", {"libevent_core", "libseccomp", "libssl", "libcrypto"})
 
 
 @case
