@@ -1,5 +1,5 @@
-/* SIP transactions (RFC 3261 17, RFC 4320, RFC 6026), without input or output of their own: requests, responses and time go in,
- * events come out, and the caller does the sending.
+/* SIP transactions (RFC 3261 17, RFC 4320, RFC 6026), without input or output of their own: requests, responses and time
+ * go in, events come out, and the caller does the sending.
  *
  * One `sip_transactions` holds all client and server transactions of one process or user agent. The caller
  *   1. gives it what arrives (sip_transaction_request, sip_transaction_response) and is told at once what it is;
@@ -12,7 +12,7 @@
  * A transaction is named by an id that is never used again: a stale id does nothing. `user` belongs to the caller: it
  * comes back with every event, and with SIP_EVENT_TERMINATED for the last time.
  *
- * An INVITE client transaction sends the ACK of a final response other than 2xx, and an INVITE server transaction absorbs
+ * An INVITE client transaction sends the ACK of a final response other than 2xx, an INVITE server transaction absorbs
  * it. A 2xx to INVITE, each copy of it and its ACK are the user's: both machines stay for 64*T1 to let them pass
  * (RFC 6026). How long an INVITE may go unanswered after a provisional response is the user's to limit. */
 #ifndef SIPSEAL_SIP_TRANSACTION_H
@@ -66,7 +66,7 @@ enum sip_arrival {
     SIP_ARRIVAL_ACKNOWLEDGED,   /* an ACK that a server transaction has absorbed */
     SIP_ARRIVAL_STATELESS,      /* an ACK that is no transaction's: of a 2xx, as a rule */
     SIP_ARRIVAL_FULL,           /* a new request for which there is no room: answer 503 statelessly */
-    SIP_ARRIVAL_RESPONSE,       /* a response for the client transaction `*id`: act on it. Of an INVITE each 2xx is one */
+    SIP_ARRIVAL_RESPONSE,       /* a response for the client transaction `*id`: act on it. Each 2xx to INVITE is one */
     SIP_ARRIVAL_STRAY,          /* a response for no client transaction: never forwarded (RFC 4320 4.2, RFC 6026 7.3) */
 };
 
@@ -151,8 +151,8 @@ void sip_transactions_tick(struct sip_transactions *t, uint64_t now);
 
 enum sip_event_kind {
     SIP_EVENT_SEND,        /* send `bytes` over `flow` */
-    SIP_EVENT_TRYING_DUE,  /* server: nothing was answered for so long that a 100 must be sent now (RFC 4320 4.1; INVITE:
-                              17.2.1) */
+    SIP_EVENT_TRYING_DUE,  /* server: nothing was answered for so long that a 100 must be sent now (RFC 4320 4.1, RFC
+                              3261 17.2.1) */
     SIP_EVENT_TIMEOUT,     /* client: no final response came (timer F), or none at all (timer B). Server: no final
                               response was given in time, so none will be sent (RFC 4320 4.2), or no ACK came (timer
                               H). The transaction has ended. */

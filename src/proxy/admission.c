@@ -111,8 +111,8 @@ static bool is_in_dialog(const struct proxy *p, const struct sip_message *m, con
 }
 
 /* An address that the sender wrote is followed where the proxy would send anyway, for own users, and in a dialog that
- * was made through this proxy: else anybody could reach anything through it. Nobody from outside is let to this machine's
- * own services. */
+ * was made through this proxy: else anybody could reach anything through it. Nobody from outside is let to this
+ * machine's own services. */
 static enum rule check_target(const struct proxy *p, const struct pass *pass, const struct sip_message *m,
                               const struct target *target, const struct route_set *routes)
 {

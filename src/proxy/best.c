@@ -1,4 +1,4 @@
-/* What the ends of branches lead to: a response upstream, the next branches, or waiting for the others (RFC 3261 16.7). */
+/* What the ends of branches lead to (RFC 3261 16.7): a response upstream, the next branches, or waiting for others. */
 #include <stdlib.h>
 
 #include "proxy/core.h"

@@ -135,7 +135,7 @@ static bool start_next(struct proxy *p, struct pass *pass, const struct sip_mess
 
 void branches_start(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
-    while (!pass->no_more && !branches_under_way(pass))
+    while (!branches_under_way(pass))
         if (!start_next(p, pass, m))
             return;
 }
@@ -161,8 +161,8 @@ void forward(struct proxy *p, struct pass *pass, const struct sip_message *m)
     }
     if (!pass->request)
         pass->request = packet_copy(m->bytes);
-    if (!pass->request || pass->cancelled) {
-        refuse_pass(p, pass, m, pass->cancelled ? RULE_SIP_CANCELLED : RULE_NO_MEMORY);
+    if (!pass->request) {
+        refuse_pass(p, pass, m, RULE_NO_MEMORY);
         return;
     }
     pass_enter(p, pass, PASS_FORWARDED);
@@ -189,7 +189,6 @@ static void cancel(struct proxy *p, struct branch *b)
 
 void branches_cancel(struct proxy *p, struct pass *pass)
 {
-    pass->no_more = true;
     for (size_t i = 0; i < pass->branch_count; i++)
         if (pass->invite || pass->branch[i].state == BRANCH_LATER)
             cancel(p, &pass->branch[i]);

@@ -6,11 +6,11 @@
  *     server transaction ── pass ──┬── branch ── client transaction [── CANCEL]
  *                                  └── branch ── ...
  *
- * The pass owns its branches, all made at once when its targets are known, and keeps them until no transaction names one:
- * `user` of a server transaction is the pass, of a client transaction (a CANCEL's too) the branch. Branches of equal q
+ * The pass owns its branches, all made at once when its targets are known, and keeps them until no transaction names
+ * one: `user` of a server transaction is the pass, of a client transaction (a CANCEL's too) the branch. Branches of equal q
  * start together, the next q when those have ended without success. Each branch ends once, by a final response or by
- * what counts as one (no answer: 408, no connection: 503); what ends it goes to the pass (best.c), which answers at once
- * (2xx), waits for the others, starts the next ones, or answers with the best of all (16.7). After its answer a pass is
+ * what counts as one (no answer: 408, no connection: 503); what ends it goes to the pass (best.c), which answers at
+ * once (2xx), waits for the others, starts the next ones, or answers with the best of all (16.7). After its answer a pass is
  * PASS_DONE; of an INVITE it still passes on each 2xx as long as the server transaction takes it (RFC 6026 7.1).
  *
  * An ACK that is no transaction's has a pass for as long as it is examined; it is never answered (`ack`). */
@@ -118,7 +118,6 @@ struct pass {
     uint64_t server;        /* transaction; 0: ended, or an ACK */
     bool invite, ack;
     bool cancelled;         /* its CANCEL has come */
-    bool no_more;           /* no further branch starts: after a CANCEL, or a 6xx (16.7 step 5) */
     bool record_route;      /* this proxy stays on the way of the dialog */
     struct branch *branch;
     size_t branch_count;

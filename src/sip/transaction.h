@@ -155,8 +155,8 @@ enum sip_respond invite_server_response(struct sip_transactions *t, struct trans
 void invite_server_timer(struct sip_transactions *t, struct transaction *tx, enum transaction_timer which);
 
 /* transaction_hop.c: a request that is made of an INVITE that was sent, for the next hop alone: its ACK of a final
- * response other than 2xx (RFC 3261 17.1.1.3), its CANCEL (9.1). `to` is the value of To. The bytes are malloc'ed; empty
- * when there is no memory or the INVITE cannot be read. */
+ * response other than 2xx (RFC 3261 17.1.1.3), its CANCEL (9.1). `to` is the value of To. The bytes are malloc'ed;
+ * empty when there is no memory or the INVITE cannot be read. */
 struct span hop_request(struct span invite, const char *method, struct span to);
 
 /* The digest of what identifies a client transaction (RFC 3261 17.1.3). */

@@ -1,5 +1,5 @@
-"""Calls on real sockets: SIPp calls SIPp through sipseald, alone and with a real Kamailio behind it that stays on the way
-of the dialog too (RFC 3261 16)."""
+"""Calls on real sockets: SIPp calls SIPp through sipseald, alone and with a real Kamailio behind it that stays on the
+way of the dialog too (RFC 3261 16)."""
 # timeout: 600
 
 import os

@@ -1,5 +1,5 @@
-/* Every state and timer of the INVITE transaction machines (RFC 3261 17.1.1, 17.2.1, RFC 6026), on a clock of the test's
- * own. */
+/* Every state and timer of the INVITE transaction machines (RFC 3261 17.1.1, 17.2.1, RFC 6026), on a clock of the
+ * test's own. */
 #include "transactions.h"
 
 #define CLIENT_BRANCH "z9hG4bKinvite-one"
