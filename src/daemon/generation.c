@@ -48,9 +48,10 @@ bool generation_load_keys(struct generation *g, const struct log *log)
     const struct keys_listener listener = {log_key_fault, (void *)(uintptr_t)log};
     if (!keys_load(&g->keys, g->config, &listener))
         return false;
-    if (g->keys.secret.at && !g->keys.secret.locked)
+    bool locked = (!g->keys.secret.at || g->keys.secret.locked) && (!g->keys.tls_secret.at || g->keys.tls_secret.locked);
+    if (!locked)
         LOG(log, LOG_LEVEL_WARNING, "not-locked",
-            log_word("advice", "the private key may be swapped to disk; allow this process to lock memory"));
+            log_word("advice", "a private key may be swapped to disk; allow this process to lock memory"));
     return true;
 }
 
@@ -147,6 +148,15 @@ static bool same_keys(const struct generation *a, const struct generation *b)
            same_spans(x->crl, x->crl_count, y->crl, y->crl_count) && a->config->window == b->config->window;
 }
 
+static bool same_tls(const struct generation *a, const struct generation *b)
+{
+    const struct keys *x = &a->keys, *y = &b->keys;
+    return a->config->tls_clients == b->config->tls_clients && span_equal(x->tls_private_key, y->tls_private_key) &&
+           same_spans(x->tls_certificate, x->tls_certificate_count, y->tls_certificate, y->tls_certificate_count) &&
+           same_spans(x->tls_anchor, x->tls_anchor_count, y->tls_anchor, y->tls_anchor_count) &&
+           same_spans(x->tls_crl, x->tls_crl_count, y->tls_crl, y->tls_crl_count);
+}
+
 static bool same_names(const struct config *a, const struct config *b)
 {
     return same_spans(a->name, a->name_count, b->name, b->name_count);
@@ -223,6 +233,7 @@ void generation_write_changes(char out[GENERATION_CHANGES_MAX], const struct gen
     } parts[] = {
         {"server", same_server(a, b)},
         {"keys", same_keys(a, b)},
+        {"tls", same_tls(a, b)},
         {"routes", same_routes(a->config, b->config)},
         {"policy", same_told(write_policy, &a->config->policy, &b->config->policy)},
         {"archive", same_readers(&a->keys, &b->keys)},
