@@ -4,6 +4,7 @@ RFC 5922). Everything listens on loopback, so that the name which servers must p
 
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -453,6 +454,61 @@ def a_server_with_no_keys_but_those_for_tls_speaks_it():
         json.dump(configuration, f)
     daemon.start()
     assert "SIP/2.0 200 OK" in ask(daemon)
+    daemon.stop()
+
+
+# --- another configuration ---
+
+class Open:
+    """A connection of Python's own TLS to a daemon, which stays open."""
+
+    def __init__(self, daemon):
+        context = ssl.create_default_context(cafile=world().trust)
+        context.check_hostname = False  # names are looked at by `subject`
+        self.socket = context.wrap_socket(socket.create_connection(daemon.address("tls")))
+        self.socket.settimeout(20)
+
+    def names(self):
+        return [value for _, value in self.socket.getpeercert()["subjectAltName"]]
+
+    def status(self):
+        self.socket.sendall(options())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            part = self.socket.recv(4096)
+            assert part, "the connection was closed"
+            answer += part
+        return int(answer.split(b" ", 2)[1])
+
+
+def reload(daemon, configuration):
+    with open(daemon.file, "w", encoding="utf-8") as f:
+        json.dump(configuration, f)
+    mark = daemon.process.mark()
+    daemon.process.process.send_signal(signal.SIGHUP)
+    return daemon.process.wait_for(r"process=parent event=((?:not-)?reloaded) (?:changed=(\S+)|reason)", mark)
+
+
+@case
+def keys_under_other_file_names_are_taken_at_a_reload_and_open_connections_stay():
+    w = world()
+    daemon = Daemon(w.site, PROXY1, server={"listen": LISTEN},
+                    tls={"certificate": w.certificate("localhost"), "private_key": w.key("localhost"),
+                         "trust": w.trust}).start()
+    with open(daemon.file, encoding="utf-8") as f:
+        configuration = json.load(f)
+    old = Open(daemon)
+    assert "localhost" in old.names() and old.status() == 200
+    configuration["tls"].update(certificate=w.certificate("far.example"), private_key=w.key("far.example"))
+    told = reload(daemon, configuration)
+    assert (told[1], told[2]) == ("reloaded", "tls"), told[0]
+    new = Open(daemon)
+    assert "far.example" in new.names() and new.status() == 200
+    assert old.status() == 200
+    # What does not fit together changes nothing.
+    configuration["tls"]["private_key"] = w.key("localhost")
+    assert reload(daemon, configuration)[1] == "not-reloaded"
+    assert "far.example" in Open(daemon).names() and old.status() == 200 and new.status() == 200
     daemon.stop()
 
 
