@@ -277,6 +277,24 @@ static void under_cbc_no_byte_of_a_signed_object_stands_outside_of_the_signature
     assert_both_read(legacy_message(&scene, &draft), draft.draft.text);
 }
 
+/* Where the work for certificates is bounded, those of a known signer are not read again; under AES-CBC they are. */
+static void a_known_signer_is_read_under_cbc_each_time_and_a_stranger_beside_him_never(void **state)
+{
+    (void)state;
+    struct legacy_draft draft = cbc_draft();
+    struct span der = legacy_signed_data(legacy_inner(&scene, &draft.draft));
+    struct span both = joined(der_at(der, "1.0.3.0"), scene.stranger.certificate->der);
+    for (int i = 0; i < 3; i++) {
+        trust_allow(scene.trust, 100, SCENE_NOW);
+        draft.inner = legacy_signed(&scene, der);
+        assert_both_read(legacy_message(&scene, &draft), draft.draft.text);
+        trust_allow(scene.trust, 100, SCENE_NOW);
+        draft.inner = legacy_signed(&scene, der_replace(&scene.arena, der, "1.0.3.0", both));
+        assert_closed_under_cbc_alone(draft);
+        draft.enveloped = true;
+    }
+}
+
 static void under_cbc_the_head_of_a_signed_object_has_room_for_nothing_else(void **state)
 {
     (void)state;
@@ -384,6 +402,7 @@ int main(void)
         TEST(a_signature_that_proves_nothing_leaves_cbc_closed),
         TEST(what_a_legacy_peer_signed_without_a_copy_of_the_headers_is_shown_as_such),
         TEST(under_cbc_no_byte_of_a_signed_object_stands_outside_of_the_signature),
+        TEST(a_known_signer_is_read_under_cbc_each_time_and_a_stranger_beside_him_never),
         TEST(under_cbc_the_head_of_a_signed_object_has_room_for_nothing_else),
         TEST(a_thousand_altered_ciphertexts_of_cbc_are_answered_alike),
     };
