@@ -142,11 +142,21 @@ static bool paths_of(const struct issuing *i, const struct party *party, const c
     return false;
 }
 
+static bool ends_in(const char *file, const char *end)
+{
+    size_t len = strlen(file), end_len = strlen(end);
+    return len > end_len && strcmp(file + len - end_len, end) == 0;
+}
+
 /* Names of files that mean something else. */
 static bool is_reserved(const char *file)
 {
-    size_t len = strlen(file), apart = strlen(KEYRING_SIGN);
-    return strcmp(file, "trust") == 0 || (len > apart && strcmp(file + len - apart, KEYRING_SIGN) == 0);
+    return strcmp(file, "trust") == 0 || ends_in(file, KEYRING_SIGN) || ends_in(file, KEYRING_TLS);
+}
+
+static bool is_taken(const struct issue_paths *paths)
+{
+    return file_exists(paths->key) || file_exists(paths->certificate);
 }
 
 /* Every name is looked at before anything is made: all or none. */
@@ -159,10 +169,9 @@ static enum exit_code check_name(const struct issuing *i, const char *name)
                         "%s is no name for a certificate; a user is like alice@home.example, a proxy like "
                         "proxy1.home.example",
                         name);
-    if (!paths_of(i, &party, "", &paths) || !paths_of(i, &party, KEYRING_SIGN, &apart))
+    if (!paths_of(i, &party, i->tls ? KEYRING_TLS : "", &paths) || !paths_of(i, &party, KEYRING_SIGN, &apart))
         return EXIT_USAGE;
-    if (!i->replace && (file_exists(paths.key) || file_exists(paths.certificate) || file_exists(apart.key) ||
-                        file_exists(apart.certificate)))
+    if (!i->replace && (is_taken(&paths) || (!i->tls && is_taken(&apart))))
         return cli_fail(EXIT_REFUSED, "%s: there is a key for this name already; use it, or add --replace", paths.key);
     return EXIT_DONE;
 }
@@ -268,17 +277,22 @@ static enum exit_code issue_one(const struct issuing *i, const char *name)
     return code;
 }
 
+static enum exit_code check_names(const struct issuing *i)
+{
+    const struct arguments *a = &i->cli->arguments;
+    enum exit_code code = EXIT_DONE;
+    for (size_t n = 0; n < a->operand_count && code == EXIT_DONE; n++)
+        code = check_name(i, a->operand[n]);
+    return code;
+}
+
 static enum exit_code issue_all(struct issuing *i)
 {
     const struct arguments *a = &i->cli->arguments;
     enum file_result result = folder_make(i->folder);
     if (result != FILE_DONE)
         return cli_fail_file(i->folder, file_problem(result), "choose another folder with -o");
-    enum exit_code code = EXIT_DONE;
-    for (size_t n = 0; n < a->operand_count && code == EXIT_DONE; n++)
-        code = check_name(i, a->operand[n]);
-    if (code == EXIT_DONE)
-        code = authority_write_trust(i->authority, i->folder);
+    enum exit_code code = authority_write_trust(i->authority, i->folder);
     for (size_t n = 0; n < a->operand_count && code == EXIT_DONE; n++)
         code = issue_one(i, a->operand[n]);
     return code;
@@ -307,7 +321,7 @@ static enum exit_code read_wishes(struct issuing *i)
         return cli_fail(EXIT_USAGE, "keys for TLS are one for each name; leave out --separate, --sign and --seal");
     if (separate && arguments_has(a, "key"))
         return cli_fail(EXIT_USAGE, "--key is for one certificate with both uses; say --sign KIND and --seal KIND");
-    enum exit_code code = read_kind(i->cli, "key", true, true, &both);
+    enum exit_code code = read_kind(i->cli, "key", true, !i->tls, &both);
     if (code == EXIT_DONE)
         code = read_kind(i->cli, "sign", true, false, &sign);
     if (code == EXIT_DONE)
@@ -337,6 +351,8 @@ static enum exit_code run_issue(struct cli *cli)
     enum exit_code code = read_days(cli, CERTIFICATE_DAYS, &i.days);
     if (code == EXIT_DONE)
         code = read_wishes(&i);
+    if (code == EXIT_DONE)
+        code = check_names(&i);
     if (code == EXIT_DONE && !authority_folder(cli, arguments_value(&cli->arguments, "ca"), folder))
         code = EXIT_USAGE;
     if (code == EXIT_DONE)

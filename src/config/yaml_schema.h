@@ -21,7 +21,7 @@ enum {
     YAML_DEPTH_MAX = 16,
     YAML_KEYS_MAX = 64,   /* keys in one mapping */
     YAML_ERRORS_MAX = 32, /* faults that are kept; the others are counted */
-    YAML_LINE_MAX = 512,  /* bytes of the line of one fault */
+    YAML_LINE_MAX = 1024, /* bytes of the line of one fault */
 };
 
 struct yaml_document_s; /* libyaml's */

@@ -183,8 +183,8 @@ def every_fault_is_told_with_its_place():
                                    "limts: {}\n")
     assert (status, output) == (1, "")
     assert errors == [
-        '1:49: server.listen[0]: "tls://0.0.0.0:5061": TLS is not supported yet; use tcp or udp on a network that you '
-        'trust',
+        "1:48: server.listen: has an entry for TLS, which needs a section tls with certificate, private_key and trust; "
+        "add it, or remove the entry",
         '2:53: routes[0].registrar.allow[0]: "127.0.0.1/8" has bits set behind its prefix; set them to zero, or write '
         'a longer prefix',
         "3:1: limts: is not a known key; did you mean limits?"], errors
@@ -281,7 +281,7 @@ def the_manual_names_every_key():
     known = set()
     bad = {"plugh-plugh-plugh": 1}
     changes = [("plugh-plugh-plugh", 1), ("routes", [{"registrar": bad} | bad]), ("policy", [bad])] + [
-        (section, bad) for section in ("server", "keys", "archive", "store", "limits")]
+        (section, bad) for section in ("server", "keys", "tls", "archive", "store", "limits")]
     for change in changes:
         for line in check(configuration([change]))[2]:
             listed = re.search(r"plugh: is not a known key; known here are (.*)", line)

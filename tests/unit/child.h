@@ -86,6 +86,19 @@ static inline enum rule child_setup_result(struct child *c)
     return rule;
 }
 
+/* A message whose header says `length` bytes of fields, and these fields. */
+static inline struct span child_odd_message(enum ipc_kind kind, uint32_t length, const char *fields)
+{
+    static uint8_t room[64];
+    struct writer w = writer_over(room, sizeof room);
+    writer_u16(&w, (uint16_t)kind);
+    writer_u16(&w, 1);
+    writer_u32(&w, length);
+    writer_u64(&w, 1);
+    writer_text(&w, fields);
+    return writer_span(&w);
+}
+
 /* Gives the child one end of a new channel; the other replaces `c->channel`. */
 static inline void child_give_channel(struct child *c, enum ipc_kind kind)
 {

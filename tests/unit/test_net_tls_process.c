@@ -156,6 +156,7 @@ static void start(struct fixture *f)
 {
     child_start(&f->net, program, "net");
     f->tls_fd = bound(SOCK_STREAM, &f->tls);
+    assert_int_equal(listen(f->tls_fd, 8), 0);
     f->udp_fd = bound(SOCK_DGRAM, &f->udp);
     give_sockets(f);
 }

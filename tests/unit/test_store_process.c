@@ -439,29 +439,29 @@ static void killed_in_mid_write_a_hundred_times_it_has_lost_nothing_that_it_answ
 
 /* --- ends --- */
 
+static void assert_ends_both_ways(struct fixture *f, uint32_t record, struct span garbage, int of_control)
+{
+    start_well(f);
+    child_halt(&f->store);
+    ask(f, 1, (struct question){.record = record});
+    assert_int_equal(channel_send(f->store.channel, garbage, NULL, 0), CHANNEL_DONE);
+    child_go_on(&f->store);
+    assert_rule(answer_to(f, 1).rule, RULE_OK);
+    assert_int_equal(child_wait(&f->store), 1);
+    start_well(f);
+    assert_int_equal(channel_send(f->store.control, garbage, NULL, 0), CHANNEL_DONE);
+    assert_int_equal(child_wait(&f->store), of_control);
+}
+
 static void garbage_on_a_channel_ends_the_process_after_what_came_before_it(void **state)
 {
-    static const struct span garbage[] = {
-        SPAN_INIT("x"),
-        SPAN_INIT("\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0"),
-        SPAN_INIT("\0\x12\0\1\0\0\0\4\0\0\0\0\0\0\0\1abcd"),
-        SPAN_INIT("\0\x12\0\1\0\0\0\xff\0\0\0\0\0\0\0\1abcd"),
-        SPAN_INIT("\0\x14\0\1\0\0\0\0\0\0\0\0\0\0\0\1"),
-        SPAN_INIT("\0\x0d\0\1\0\0\0\0\0\0\0\0\0\0\0\0"), /* a message of another channel */
-    };
     struct fixture *f = *state;
-    for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
-        start_well(f);
-        child_halt(&f->store);
-        ask(f, 1, (struct question){.record = (uint32_t)i + 1});
-        assert_int_equal(channel_send(f->store.channel, garbage[i], NULL, 0), CHANNEL_DONE);
-        child_go_on(&f->store);
-        assert_rule(answer_to(f, 1).rule, RULE_OK);
-        assert_int_equal(child_wait(&f->store), 1);
-        start_well(f);
-        assert_int_equal(channel_send(f->store.control, garbage[i], NULL, 0), CHANNEL_DONE);
-        assert_int_equal(child_wait(&f->store), i + 1 < sizeof garbage / sizeof garbage[0] ? 1 : 0);
-    }
+    assert_ends_both_ways(f, 1, SPAN("x"), 1);
+    assert_ends_both_ways(f, 2, child_odd_message(0, 0, ""), 1);
+    assert_ends_both_ways(f, 3, child_odd_message(IPC_ADMIT, 4, "abcd"), 1);
+    assert_ends_both_ways(f, 4, child_odd_message(IPC_ADMIT, 0xff, "abcd"), 1);
+    assert_ends_both_ways(f, 5, child_odd_message(IPC_COMPLETE, 0, ""), 1);
+    assert_ends_both_ways(f, 6, child_odd_message(IPC_STOP, 0, ""), 0); /* a message of the other channel */
 }
 
 static void a_channel_before_the_setup_or_without_a_descriptor_ends_the_process(void **state)
