@@ -338,7 +338,7 @@ def a_revocation_list_that_comes_into_the_folder_of_trust_counts():
 def users_stay_registered():
     with Running(policy=[]) as r:
         bob = r.site.home("carol@home.example").listen("--json", "--register", r.daemon.uri())
-        r.change("limits", bindings=5, transactions=50, drain_seconds=3)
+        r.change("limits", bindings=5, bindings_per_user=2, transactions=50, drain_seconds=3)
         assert r.reload() == "limits"
         assert r.ask(r.plain("carol@home.example")) in (200, 202)
         assert bob.process.running()

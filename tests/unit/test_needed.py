@@ -36,8 +36,8 @@ def expect(program, libraries):
 
 
 @case
-def the_parent_links_cryptography_and_yaml():
-    expect("sipseald", {"libcrypto", "libyaml"})
+def the_parent_links_cryptography_its_fence_and_yaml():
+    expect("sipseald", {"libcrypto", "libseccomp", "libyaml"})
 
 
 @case
