@@ -132,9 +132,9 @@ struct cms_signed {
  * and it needs no others to check the signer, the bag stays empty, and no sealing certificate is found.
  * RULE_SIGNATURE_ABSENT (certificates only), _SIGNERS, _NO_CERTIFICATE, _INVALID; RULE_CMS_DER, also when the signed
  * attributes are not in DER's order; RULE_CMS_STRUCTURE, also when the attributes that protocol.md 2.4 requires are
- * absent; RULE_CMS_TYPE, _LIMIT; RULE_CMS_ALGORITHM for what protocol.md 2.2 refuses: SHA-1, parameters of RSASSA-PSS
- * but one digest throughout and a salt of its length, a key of another kind than the signature says; those of
- * certificate_parse for the signer's, and RULE_CERT_BUDGET. */
+ * absent, or one that must be signed stands unsigned; RULE_CMS_TYPE, _LIMIT; RULE_CMS_ALGORITHM for what protocol.md
+ * 2.2 refuses: SHA-1, parameters of RSASSA-PSS but one digest throughout and a salt of its length, a key of another
+ * kind than the signature says; those of certificate_parse for the signer's, and RULE_CERT_BUDGET. */
 enum rule cms_verify(struct arena *arena, struct span der, const struct span *detached, struct trust *cache,
                      struct certificate *const *known, size_t known_count, struct cms_signed *out);
 void cms_signed_clear(struct cms_signed *s);

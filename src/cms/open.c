@@ -66,7 +66,7 @@ static enum rule enter_sealed(struct span der, struct sealed *s, struct cursor *
 }
 
 /* AuthEnvelopedData is version 0; EnvelopedData is 0 or 2 with the recipients that are read here, by rules that no
- * reader needs (RFC 5652 6.1). */
+ * reader needs (RFC 5652 6.1). Judged after the recipients: a password makes it 3, and is itself what is refused. */
 static bool is_version(const struct sealed *s, uint32_t version)
 {
     return version == 0 || (version == 2 && !s->authenticated);
@@ -81,7 +81,7 @@ static enum rule read_sealed(struct span der, struct sealed *s)
     enum rule rule = enter_sealed(der, s, &c);
     if (rule != RULE_OK)
         return rule;
-    if (!der_take_small(&c, &version) || !is_version(s, version))
+    if (!der_take_small(&c, &version))
         return RULE_CMS_STRUCTURE;
     if (der_next_is(&c, DER_CONTEXT_CONSTRUCTED(0)) &&
         !der_take_content(&c, DER_CONTEXT_CONSTRUCTED(0), &originator)) /* certificates of the originator: not used */
@@ -91,7 +91,7 @@ static enum rule read_sealed(struct span der, struct sealed *s)
     rule = recipients_read(recipients, &s->recipients);
     if (rule != RULE_OK)
         return rule;
-    if (!der_enter(&c, DER_SEQUENCE, &content))
+    if (!is_version(s, version) || !der_enter(&c, DER_SEQUENCE, &content))
         return RULE_CMS_STRUCTURE;
     rule = read_encrypted_content(content, s);
     return rule == RULE_OK ? read_tail(&c, s) : rule;

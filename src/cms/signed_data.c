@@ -89,10 +89,35 @@ static enum rule read_signed_attributes(struct cursor *c, struct signed_data *s)
     return attributes_read(s->signed_attributes.content, &s->attributes);
 }
 
-static enum rule read_signer(struct cursor c, struct signed_data *s)
+/* What must be signed where it stands at all (RFC 5652 11.1 to 11.3, RFC 5035 3, RFC 8551 2.5.3): anybody can write it
+ * beside a signature. */
+static bool hold_what_must_be_signed(const struct attributes *unsigned_attributes)
+{
+    static const enum oid kinds[] = {OID_CONTENT_TYPE, OID_MESSAGE_DIGEST, OID_SIGNING_TIME,
+                                     OID_SIGNING_CERTIFICATE_V2, OID_ENCRYPTION_KEY_PREFERENCE};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (attribute_value(unsigned_attributes, kinds[i]).len)
+            return true;
+    return false;
+}
+
+static enum rule read_unsigned_attributes(struct cursor *c, struct signed_data *s)
 {
     struct attributes unsigned_attributes;
     struct span content;
+    if (!der_next_is(c, DER_CONTEXT_CONSTRUCTED(1)))
+        return RULE_OK;
+    s->extras = true;
+    if (!der_take_content(c, DER_CONTEXT_CONSTRUCTED(1), &content))
+        return RULE_CMS_STRUCTURE;
+    enum rule rule = attributes_read(content, &unsigned_attributes);
+    if (rule == RULE_OK && hold_what_must_be_signed(&unsigned_attributes))
+        rule = RULE_CMS_STRUCTURE;
+    return rule;
+}
+
+static enum rule read_signer(struct cursor c, struct signed_data *s)
+{
     if (!read_signer_id(&c, s) || !der_take_algorithm(&c, &s->digest))
         return RULE_CMS_STRUCTURE;
     enum rule rule = read_signed_attributes(&c, s);
@@ -100,12 +125,7 @@ static enum rule read_signer(struct cursor c, struct signed_data *s)
         return rule;
     if (!der_take_algorithm(&c, &s->signature_algorithm) || !der_take_content(&c, DER_OCTET_STRING, &s->signature))
         return RULE_CMS_STRUCTURE;
-    if (der_next_is(&c, DER_CONTEXT_CONSTRUCTED(1))) {
-        s->extras = true;
-        if (!der_take_content(&c, DER_CONTEXT_CONSTRUCTED(1), &content))
-            return RULE_CMS_STRUCTURE;
-        rule = attributes_read(content, &unsigned_attributes);
-    }
+    rule = read_unsigned_attributes(&c, s);
     return rule == RULE_OK && !cursor_done(&c) ? RULE_CMS_STRUCTURE : rule;
 }
 
