@@ -41,7 +41,7 @@ def expected():
     those that it is judged with."""
     with open(os.path.join(HERE, "EXPECTED"), encoding="utf-8") as f:
         table = [line.split() for line in f if line.strip() and line[0] != "#"]
-    return [[row[0]] + [name for name in row[4].split(",") if name not in ("-", "mail")] for row in table]
+    return [[row[0]] + [name.lstrip("=") for name in row[4].split(",") if name not in ("-", "mail")] for row in table]
 
 
 def files():
