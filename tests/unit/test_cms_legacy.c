@@ -218,6 +218,25 @@ static void other_ciphers_and_parameters_stay_refused(void **state)
     assert_int_equal(f->asked, 0);
 }
 
+/* RFC 5652 6.1: such a recipient makes the version 3. What is refused is the recipient. */
+static void a_password_is_refused_for_what_it_is_whatever_version_it_makes(void **state)
+{
+    struct fixture *f = *state;
+    struct forge forge = forge_for(f, EC, true, false);
+    struct span der = forge_sealed(&f->arena, &forge), reader = der_at(der, TRANSPORT);
+    static const struct span kinds[] = {SPAN_INIT("\xa3\x03\x02\x01\x00"), SPAN_INIT("\xa4\x03\x02\x01\x00")};
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t room[4096];
+        struct writer w = writer_over(room, sizeof room);
+        writer_put(&w, reader);
+        writer_put(&w, kinds[i]);
+        struct span with = der_replace(&f->arena, der, TRANSPORT, writer_span(&w));
+        assert_opens(f, EC, CMS_LEGACY_ALL, der_replace(&f->arena, with, "1.0.0", SPAN("\x02\x01\x03")),
+                     RULE_CMS_ALGORITHM);
+    }
+    assert_int_equal(f->asked, 0);
+}
+
 static void attributes_that_nothing_protects_are_passed_over(void **state)
 {
     struct fixture *f = *state;
@@ -387,6 +406,7 @@ int main(void)
         TEST(what_is_for_legacy_peers_is_opened_when_it_is_switched_on_and_refused_otherwise),
         TEST(what_an_object_uses_is_told_without_opening_it),
         TEST(other_ciphers_and_parameters_stay_refused),
+        TEST(a_password_is_refused_for_what_it_is_whatever_version_it_makes),
         TEST(attributes_that_nothing_protects_are_passed_over),
         TEST(nothing_under_cbc_leaves_before_somebody_vouched_for_it),
         TEST(whatever_is_wrong_under_cbc_is_one_failure_after_the_same_work),
