@@ -5,6 +5,8 @@
 #include <openssl/cms.h>
 #include <openssl/err.h>
 
+#include "cms/der.h"
+
 /* Which of its own types OpenSSL was reading when it failed: its errors name them. */
 static enum openssl_says why(void)
 {
@@ -20,6 +22,20 @@ static enum openssl_says why(void)
     return says;
 }
 
+/* OpenSSL 3.0 looks for the authenticated attributes of AuthEnvelopedData under the tag 2, where RFC 5083 has 1. */
+static bool has_authenticated_attributes(struct span der)
+{
+    struct cursor c = cursor_over(der), info, content, object, skipped;
+    struct span type;
+    return der_enter(&c, DER_SEQUENCE, &info) && der_take_content(&info, DER_OID, &type) &&
+           der_enter(&info, DER_CONTEXT_CONSTRUCTED(0), &content) && der_enter(&content, DER_SEQUENCE, &object) &&
+           der_enter(&object, DER_INTEGER, &skipped) &&
+           (!der_next_is(&object, DER_CONTEXT_CONSTRUCTED(0)) ||
+            der_enter(&object, DER_CONTEXT_CONSTRUCTED(0), &skipped)) &&
+           der_enter(&object, DER_SET, &skipped) && der_enter(&object, DER_SEQUENCE, &skipped) &&
+           der_next_is(&object, DER_CONTEXT_CONSTRUCTED(1));
+}
+
 static enum openssl_says read_object(struct span der, CMS_ContentInfo **cms)
 {
     const unsigned char *at = der.at;
@@ -29,7 +45,8 @@ static enum openssl_says read_object(struct span der, CMS_ContentInfo **cms)
         return OPENSSL_ACCEPTS;
     CMS_ContentInfo_free(*cms);
     *cms = NULL;
-    return why();
+    enum openssl_says says = why();
+    return has_authenticated_attributes(der) ? OPENSSL_CANNOT_READ_PART : says;
 }
 
 /* Ends with the object and what it was read for. */

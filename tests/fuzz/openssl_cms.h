@@ -8,7 +8,8 @@
 enum openssl_says {
     OPENSSL_CANNOT_READ,      /* it is no CMS object */
     OPENSSL_CANNOT_READ_PART, /* nor is it, for a part that libsipseal does not look into: the name of an issuer (its
-                                 bytes are compared), another's certificate, a revocation list, an originator */
+                                 bytes are compared), another's certificate, a revocation list, an originator; or
+                                 for authenticated attributes, of which OpenSSL 3.0 has the tag wrong */
     OPENSSL_REFUSES,     /* it is one, and its key or signature does not do */
     OPENSSL_ACCEPTS,
 };
