@@ -41,11 +41,10 @@ enum rule net_told_take(struct net_told *told, struct span datagram, int *fd, bo
     struct ipc_header header;
     struct cursor fields;
     struct span kept;
-    bool whole;
     if (ipc_read_header(datagram, &header, &fields) != RULE_OK)
         return RULE_IPC;
     if (net_tls_is_about(header.kind)) /* a private key is not kept */
-        return net_tls_take(&told->tls, header.kind, &fields, &whole);
+        return net_tls_take(&told->tls, header.kind, &fields);
     if (!keep(told, datagram, &kept))
         return RULE_NO_MEMORY;
     if (ipc_read_header(kept, &header, &fields) != RULE_OK)

@@ -25,29 +25,19 @@ static enum rule take_end(struct net_tls *t, struct cursor *fields)
     return rule;
 }
 
-/* The end of one telling: what was made takes the place of what there was, or goes. */
-static void conclude(struct net_tls *t)
+enum rule net_tls_take(struct net_tls *t, uint16_t kind, struct cursor *fields)
 {
-    bool good = t->refused == RULE_OK;
-    tls_context_release(good ? t->made : t->making);
-    if (good)
-        t->made = t->making;
-    t->making = NULL;
-    t->refused = RULE_OK;
-}
-
-enum rule net_tls_take(struct net_tls *t, uint16_t kind, struct cursor *fields, bool *whole)
-{
-    bool last = kind == IPC_SETUP_TLS;
     if (!t->making && !(t->making = tls_context_new()))
-        t->refused = RULE_NO_MEMORY;
-    if (t->refused == RULE_OK)
-        t->refused = last ? take_end(t, fields) : take_blob(t->making, kind, fields);
-    enum rule rule = t->refused;
-    *whole = last && rule == RULE_OK;
-    if (last)
-        conclude(t);
-    return rule;
+        return RULE_NO_MEMORY;
+    if (kind != IPC_SETUP_TLS)
+        return take_blob(t->making, kind, fields);
+    enum rule rule = take_end(t, fields);
+    if (rule != RULE_OK)
+        return rule;
+    tls_context_release(t->made);
+    t->made = t->making;
+    t->making = NULL;
+    return RULE_OK;
 }
 
 void net_tls_free(struct net_tls *t)

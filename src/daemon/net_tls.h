@@ -1,4 +1,4 @@
-/* What net is told of TLS: at its setup, and again whenever that changes. */
+/* What net is told of TLS, as a part of its setup. */
 #ifndef SIPSEAL_DAEMON_NET_TLS_H
 #define SIPSEAL_DAEMON_NET_TLS_H
 
@@ -9,16 +9,14 @@ struct net_tls {
     struct tls_context *making; /* anchors and lists come first */
     struct tls_context *made;   /* null: no TLS */
     enum tls_clients clients;
-    enum rule refused; /* RULE_OK, or why what is being told cannot be used: no part of it is then */
 };
 
 /* Whether a kind of message is about TLS. */
 bool net_tls_is_about(uint16_t kind);
 
-/* Takes one such message. `*whole` is set when it was the last of its kind: `made` is then what holds from now on, for
- * transports_set_tls. Where one of them is refused, so is the last, and `made` stays as it was. The caller wipes what
- * it read. */
-enum rule net_tls_take(struct net_tls *t, uint16_t kind, struct cursor *fields, bool *whole);
+/* Takes one such message; after the last of them `made` is there. What a rule is broken for makes the whole setup one
+ * that cannot hold: it is the caller's to remember that. The caller wipes what it read. */
+enum rule net_tls_take(struct net_tls *t, uint16_t kind, struct cursor *fields);
 void net_tls_free(struct net_tls *t);
 
 #endif
