@@ -17,6 +17,7 @@ help:
 	@echo 'make fuzz     gives each parser what a fuzzer thinks up, for SECONDS (60) each: docs/testing.md'
 	@echo 'make install-check  proves make demo and make test on a fresh Debian 12, in a chroot (root)'
 	@echo 'make install  installs under PREFIX ($(PREFIX)); DESTDIR is honoured'
+	@echo 'make uninstall  removes what make install put there last'
 	@echo 'make clean    removes the build folders'
 
 deps:
@@ -66,8 +67,16 @@ fuzz:
 install-check:
 	@scripts/install-check
 
-install: all
-	meson install -C $(BUILD) --no-rebuild
+# The build folder may have been made for another prefix.
+install: deps $(BUILD)/build.ninja
+	meson introspect $(BUILD) --buildoptions | grep -q '"name": "prefix", "value": "$(PREFIX)"' || \
+	    meson configure $(BUILD) --prefix='$(PREFIX)'
+	ninja -C $(BUILD)
+	DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild
+
+# Every file that was installed last from $(BUILD), wherever that was, and the folders that it made.
+uninstall:
+	ninja -C $(BUILD) uninstall
 
 clean:
 	rm -rf $(BUILD) $(BUILD_TEST) $(BUILD_FUZZ)

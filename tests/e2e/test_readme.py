@@ -62,8 +62,8 @@ def the_five_commands_of_the_readme_do_what_it_says():
 
 
 @case
-def the_examples_of_two_domains_have_no_fault_but_the_files_that_they_name():
-    for example in ("two-domains.yaml", "two-domains-tls.yaml"):
+def the_examples_for_servers_have_no_fault_but_the_files_that_they_name():
+    for example in ("two-domains.yaml", "two-domains-tls.yaml", "sipseald.yaml"):
         check_example(example)
 
 
