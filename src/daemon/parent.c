@@ -18,6 +18,7 @@ struct parent {
     struct log log;
     struct generation *now; /* the supervisor's once that runs */
     struct account account;
+    struct notify notify;
     struct supervisor supervisor;
 };
 
@@ -116,6 +117,7 @@ static int supervise(struct parent *p)
     struct supervisor *s = &p->supervisor;
     *s = (struct supervisor){
         .log = &p->log,
+        .notify = &p->notify,
         .terms = {&p->log, p->options.libexec, &p->account},
         .now = p->now,
         .setup = {.log = &p->log, .config = p->now->config, .keys = &p->now->keys, .listener = p->now->listener,
@@ -138,6 +140,7 @@ static int run(struct parent *p)
     LOG(&p->log, LOG_LEVEL_INFO, "starting", log_word("version", SIPSEAL_VERSION),
         log_text("configuration", p->now->config->path));
     generation_log_warnings(p->now, &p->log);
+    notify_open(&p->notify, &p->log); /* behind the fence it could not */
     if (!has_programs(p) || !generation_load_keys(p->now, &p->log) || !find_account(p) ||
         !listeners_open(p->now->listener, p->now->config, NULL, NULL, &p->log) || !enter_fence(p))
         return EXIT_FAILURE;
@@ -148,7 +151,7 @@ static int run(struct parent *p)
 
 int main(int argc, char **argv)
 {
-    struct parent p = {.log = {.process = "parent", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO}};
+    struct parent p = {.log = {.process = "parent", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO}, .notify = {.fd = -1}};
     switch (options_read(argc, argv, &p.options)) {
     case OPTIONS_DONE:
         return EXIT_SUCCESS;
@@ -163,5 +166,6 @@ int main(int argc, char **argv)
     if (process_protect(&p.log) && read_config(&p))
         status = p.options.test ? test_config(&p) : run(&p);
     generation_free(p.now);
+    notify_close(&p.notify);
     return status;
 }

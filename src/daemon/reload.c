@@ -1,5 +1,7 @@
 #include "daemon/reload.h"
 
+#include <stdio.h>
+
 #include "daemon/supervisor.h"
 
 #define FOR_EACH_VAULT(s, c)                                                                                           \
@@ -9,6 +11,9 @@ static void refuse(struct supervisor *s, const char *reason)
 {
     LOG(s->log, LOG_LEVEL_ERROR, "not-reloaded", log_word("reason", reason),
         log_word("advice", "the configuration that was there before stays in force; correct the new one, and reload"));
+    char status[NOTIFY_MESSAGE_MAX];
+    snprintf(status, sizeof status, "at work, not reloaded: %s; the log says more", reason);
+    notify_ready(s->notify, status);
 }
 
 static void forget_next(struct reload *r)
@@ -65,6 +70,7 @@ static void take_over(struct supervisor *s)
     generation_free(old);
     r->state = RELOAD_LEAVING;
     LOG(s->log, LOG_LEVEL_INFO, "reloaded", log_word("changed", *changes ? changes : "nothing"));
+    notify_ready(s->notify, "at work, reloaded");
 }
 
 bool reload_note_answer(struct supervisor *s, enum rule rule)
@@ -130,6 +136,7 @@ static void begin(struct supervisor *s)
     struct generation *next = generation_new();
     r->wanted = false;
     LOG(s->log, LOG_LEVEL_INFO, "reloading", log_word("configuration", r->path));
+    notify_reloading(s->notify);
     if (!next || !prepare(s, next)) {
         refuse(s, next ? "it has faults" : rule_sentence(RULE_NO_MEMORY));
         generation_free(next);

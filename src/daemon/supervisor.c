@@ -49,6 +49,7 @@ static void stop_all(struct supervisor *s, int exit_status)
     s->state = SUPERVISOR_STOPS_NET;
     s->stopping_since = supervisor_now_ms();
     s->exit_status = exit_status;
+    notify_stopping(s->notify);
     tell_to_stop(s, supervisor_net(s), s->now->config->limits.drain_seconds * INT64_C(1000) + NET_STOP_LIMIT_MS);
 }
 
@@ -168,6 +169,7 @@ static void note_ready(struct supervisor *s, struct child *c)
     } else if (!s->was_ready) {
         s->was_ready = true;
         log_ready(s);
+        notify_ready(s->notify, "at work");
     }
     reload_go_on(s);
 }

@@ -4,6 +4,7 @@
 #define SIPSEAL_DAEMON_SUPERVISOR_H
 
 #include "daemon/child_setup.h"
+#include "daemon/notify.h"
 #include "daemon/reload.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
 
 struct supervisor {
     const struct log *log;
+    const struct notify *notify;
     struct child_terms terms;
     struct setup setup;
     int signals;                                 /* a signalfd */
