@@ -160,6 +160,7 @@ static unsigned default_vaults(void)
 static void read_server(struct config_reader *r, struct yaml_value v)
 {
     static const char *const levels[] = {"debug", "info", "warning", "error"};
+    static const char *const formats[] = {"text", "json"};
     struct yaml_map m = yaml_map_of(v);
     uint32_t vaults = default_vaults();
     read_names(r, yaml_key(&m, "names", YAML_REQUIRED));
@@ -170,6 +171,7 @@ static void read_server(struct config_reader *r, struct yaml_value v)
     r->config->vaults = vaults;
     r->config->log_level = LOG_LEVEL_DEFAULT;
     yaml_choice(yaml_key(&m, "log", YAML_OPTIONAL), levels, 4, &r->config->log_level);
+    yaml_choice(yaml_key(&m, "log_format", YAML_OPTIONAL), formats, 2, &r->config->log_format);
     yaml_map_end(&m);
 }
 

@@ -67,7 +67,8 @@ struct config {
     size_t listen_count;
     struct span user; /* server.user: whom the processes run as when started as root; empty: not given */
     unsigned vaults;  /* server.vaults; 0 when no keys are configured */
-    unsigned log_level; /* server.log, an enum log_level (daemon/log.h) */
+    unsigned log_level;  /* server.log, an enum log_level (daemon/log.h) */
+    unsigned log_format; /* server.log_format, an enum log_format */
 
     const char *certificate_path; /* keys.*; null when not given: then nothing can be opened */
     const char *private_key_path;

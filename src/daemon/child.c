@@ -78,13 +78,14 @@ static void allow_signals(void)
 }
 
 _Noreturn static void run_program(const struct child *c, const struct child_terms *terms, const char *path,
-                                  int control, enum log_level log_level)
+                                  int control, enum log_level log_level, enum log_format log_format)
 {
     char *variables[VARIABLES_MAX];
-    char name[sizeof c->name], level[16];
+    char name[sizeof c->name], level[16], format[16];
     snprintf(name, sizeof name, "%s", c->name);
     snprintf(level, sizeof level, "%s", log_level_name(log_level));
-    char *arguments[PROCESS_ARGUMENTS + 1] = {(char *)(uintptr_t)programs[c->kind], name, level, NULL};
+    snprintf(format, sizeof format, "%s", log_format_name(log_format));
+    char *arguments[PROCESS_ARGUMENTS + 1] = {(char *)(uintptr_t)programs[c->kind], name, level, format, NULL};
     allow_signals();
     fill_environment(variables);
     allow_locking(c);
@@ -115,7 +116,7 @@ static bool refuse_start(const struct child *c, const struct log *log, const cha
     return false;
 }
 
-bool child_start(struct child *c, const struct child_terms *terms, enum log_level level)
+bool child_start(struct child *c, const struct child_terms *terms, enum log_level level, enum log_format format)
 {
     char path[PATH_MAX];
     int pair[2];
@@ -125,7 +126,7 @@ bool child_start(struct child *c, const struct child_terms *terms, enum log_leve
         return refuse_start(c, terms->log, strerror(errno));
     pid_t pid = bound_sending(pair[0]) ? fork() : -1;
     if (pid == 0)
-        run_program(c, terms, path, pair[1], level);
+        run_program(c, terms, path, pair[1], level, format);
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);

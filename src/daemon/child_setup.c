@@ -146,6 +146,7 @@ bool setup_net(struct setup *s, struct child *net)
         .limits = c->limits,
         .vaults = s->vaults,
         .log_level = s->level,
+        .log_format = s->format,
         .archive = c->archive_path != NULL,
         .window = c->window,
     };

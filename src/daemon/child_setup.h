@@ -11,7 +11,8 @@ struct setup {
     const struct config *config;
     const struct keys *keys;
     const struct listener *listener;
-    enum log_level level;        /* from which children log */
+    enum log_level level;        /* from which children log, */
+    enum log_format format;      /* and how */
     uint64_t vaults;             /* bit n: vault number n is one that net is to ask */
     uint8_t *room;               /* IPC_MESSAGE_MAX bytes for messages */
     struct locked_memory secret; /* for the one message that holds a private key */

@@ -169,9 +169,14 @@ static bool same_allowance(const struct config *a, const struct config *b)
            a->limits.new_certificates_burst == b->limits.new_certificates_burst;
 }
 
+static bool same_log(const struct config *a, const struct config *b)
+{
+    return a->log_level == b->log_level && a->log_format == b->log_format;
+}
+
 bool generation_same_vaults(const struct generation *a, const struct generation *b)
 {
-    return a->config->vaults == b->config->vaults && a->config->log_level == b->config->log_level &&
+    return a->config->vaults == b->config->vaults && same_log(a->config, b->config) &&
            same_allowance(a->config, b->config) && same_names(a->config, b->config) && same_keys(a, b) && same_readers(&a->keys, &b->keys);
 }
 
@@ -188,7 +193,7 @@ static bool same_listeners(const struct generation *a, const struct generation *
 static bool same_server(const struct generation *a, const struct generation *b)
 {
     return same_names(a->config, b->config) && same_listeners(a, b) && a->config->vaults == b->config->vaults &&
-           a->config->log_level == b->config->log_level;
+           same_log(a->config, b->config);
 }
 
 /* Routes and the policy are the same when net is told the same of them. */

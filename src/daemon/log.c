@@ -6,11 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/log_json.h"
 #include "sipseal/clock.h"
 
 enum {
     LOG_HEX_MAX = 32,   /* bytes shown of a digest */
-    LOG_END_ROOM = 16,  /* kept for " cut=yes" and the line feed */
+    LOG_END_ROOM = 16,  /* kept for " cut=yes" or ,"cut":"yes"} and the line feed */
 };
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
@@ -25,6 +26,23 @@ bool log_level_of(const char *name, enum log_level *level)
     for (unsigned i = 0; i <= LOG_LEVEL_ERROR; i++)
         if (strcmp(name, level_names[i]) == 0) {
             *level = (enum log_level)i;
+            return true;
+        }
+    return false;
+}
+
+static const char *const format_names[] = {"text", "json"};
+
+const char *log_format_name(enum log_format format)
+{
+    return format == LOG_FORMAT_JSON ? format_names[LOG_FORMAT_JSON] : format_names[LOG_FORMAT_TEXT];
+}
+
+bool log_format_of(const char *name, enum log_format *format)
+{
+    for (unsigned i = 0; i <= LOG_FORMAT_JSON; i++)
+        if (strcmp(name, format_names[i]) == 0) {
+            *format = (enum log_format)i;
             return true;
         }
     return false;
@@ -135,14 +153,17 @@ static void write_address(struct writer *w, const struct sockaddr *address)
     writer_decimal(w, port);
 }
 
-static void write_field(struct writer *w, const struct log_field *field)
+/* As a value of JSON where it is to be one: of the kinds, numbers are the same in both. */
+static void write_field_value(struct writer *w, const struct log_field *field, enum log_format format)
 {
-    writer_byte(w, ' ');
-    writer_text(w, field->key);
-    writer_byte(w, '=');
+    bool quotes = format == LOG_FORMAT_JSON && (field->kind == LOG_KIND_HEX || field->kind == LOG_KIND_ADDRESS);
+    writer_text(w, quotes ? "\"" : "");
     switch (field->kind) {
     case LOG_KIND_TEXT:
-        write_value(w, field->text);
+        if (format == LOG_FORMAT_JSON)
+            log_json_text(w, field->text);
+        else
+            write_value(w, field->text);
         break;
     case LOG_KIND_NUMBER:
         write_number(w, field->number);
@@ -154,6 +175,57 @@ static void write_field(struct writer *w, const struct log_field *field)
         write_address(w, field->address);
         break;
     }
+    writer_text(w, quotes ? "\"" : "");
+}
+
+static bool same_key(const struct log_field *a, const struct log_field *b)
+{
+    return a->key && b->key && strcmp(a->key, b->key) == 0;
+}
+
+static void write_field(struct writer *w, const struct log_field *field)
+{
+    writer_byte(w, ' ');
+    writer_text(w, field->key);
+    writer_byte(w, '=');
+    write_field_value(w, field, LOG_FORMAT_TEXT);
+}
+
+/* The values of a key that comes once or several times; the first of them is at `first`. */
+static void write_json_member(struct writer *w, const struct log_field *fields, size_t first, size_t count)
+{
+    size_t others = 0;
+    for (size_t i = first + 1; i < count; i++)
+        others += same_key(&fields[i], &fields[first]);
+    writer_text(w, ",\"");
+    writer_text(w, fields[first].key);
+    writer_text(w, others ? "\":[" : "\":");
+    write_field_value(w, &fields[first], LOG_FORMAT_JSON);
+    for (size_t i = first + 1; i < count && others; i++)
+        if (same_key(&fields[i], &fields[first])) {
+            writer_byte(w, ',');
+            write_field_value(w, &fields[i], LOG_FORMAT_JSON);
+        }
+    writer_text(w, others ? "]" : "");
+}
+
+static bool came_before(const struct log_field *fields, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (same_key(&fields[i], &fields[at]))
+            return true;
+    return false;
+}
+
+/* A field, with all of its key in JSON, where nothing is left to be written of one that came before. */
+static void write_one(struct writer *w, enum log_format format, const struct log_field *fields, size_t at, size_t count)
+{
+    if (!fields[at].key)
+        return;
+    if (format != LOG_FORMAT_JSON)
+        write_field(w, &fields[at]);
+    else if (!came_before(fields, at))
+        write_json_member(w, fields, at, count);
 }
 
 /* "2026-11-23T13:00:00.123Z": milliseconds go in front of the Z that clock_write_rfc3339 ends with. */
@@ -178,24 +250,27 @@ void log_compose(struct writer *w, const struct log *log, int64_t milliseconds, 
         return;
     }
     line.cap -= LOG_END_ROOM;
-    writer_text(&line, "time=");
+    bool json = log->format == LOG_FORMAT_JSON;
+    writer_text(&line, json ? "{\"time\":\"" : "time=");
     write_time(&line, milliseconds);
+    writer_text(&line, json ? "\"" : "");
     const struct log_field first[] = {log_word("level", log_level_name(level)), log_word("process", log->process),
                                       log_word("event", event)};
     for (size_t i = 0; i < sizeof first / sizeof *first; i++)
-        write_field(&line, &first[i]);
+        write_one(&line, log->format, first, i, sizeof first / sizeof *first);
     bool cut = line.full;
     for (size_t i = 0; i < count && !line.full; i++) {
         size_t before = line.len;
-        if (fields[i].key)
-            write_field(&line, &fields[i]);
+        write_one(&line, log->format, fields, i, count);
         if (line.full) {
             line.len = before;
             cut = true;
         }
     }
     w->len += line.len;
-    writer_text(w, cut ? " cut=yes\n" : "\n");
+    if (cut)
+        writer_text(w, json ? ",\"cut\":\"yes\"" : " cut=yes");
+    writer_text(w, json ? "}\n" : "\n");
 }
 
 static int64_t now_in_milliseconds(void)

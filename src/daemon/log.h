@@ -2,10 +2,15 @@
  *
  *     time=2026-11-23T13:00:00.123Z level=warning process=net event=refused rule=signature.date call_id="c1 ua1"
  *
+ * or, where server.log_format is json, the same names and values as one object of JSON:
+ *
+ *     {"time":"2026-11-23T13:00:00.123Z","level":"warning","process":"net","event":"refused","rule":"signature.date"}
+ *
  * A line is made of typed fields, never of a format string, and goes out in a single write of at most LOG_LINE_MAX
  * bytes, so that lines of several processes never mix. Values that come from outside are quoted where they are not
  * plain, control bytes and bytes above ASCII are escaped, and what is longer than LOG_VALUE_MAX is cut (it then ends in
- * "...").
+ * "..."). JSON is ASCII too: its other characters are \u escapes, and a byte that is no UTF-8 is U+FFFD. A key that comes
+ * several times in a line is there once, with an array of its values, since readers keep one value of a name.
  * Nothing of a body, no key and no credential is ever given to it: name what happened, to which message, by which rule.
  *
  *     LOG(log, LOG_LEVEL_WARNING, "refused", log_rule(rule), log_text("call_id", m->call_id));
@@ -24,6 +29,7 @@ enum {
 };
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* Lines that wait for log_flush, in the order in which they came. */
 struct log_lines {
@@ -31,10 +37,11 @@ struct log_lines {
     uint8_t bytes[LOG_LINE_MAX]; /* so many are still a single write that does not mix with others */
 };
 
-/* Who logs, and from which level on. Made once by each process and handed down. */
+/* Who logs, from which level on, and how. Made once by each process and handed down. */
 struct log {
     const char *process; /* "net", "vault-1" */
     enum log_level level;
+    enum log_format format;
     int fd;
     struct log_lines *lines; /* null: each line is written at once */
 };
@@ -71,12 +78,15 @@ void log_write(const struct log *log, enum log_level level, const char *event, c
 void log_flush(const struct log *log);
 
 /* The line that log_write would write, at a given time (milliseconds since 1970), with its line feed: for tests. Fields
- * that do not fit are left out, and the line says so with cut=yes. */
+ * that do not fit are left out, and the line says so with cut=yes ("cut":"yes"). */
 void log_compose(struct writer *w, const struct log *log, int64_t milliseconds, enum log_level level, const char *event,
                  const struct log_field *fields, size_t count);
 
 /* "info"; and the reverse, false when it is none. */
 const char *log_level_name(enum log_level level);
 bool log_level_of(const char *name, enum log_level *level);
+/* "text", "json"; and the reverse. */
+const char *log_format_name(enum log_format format);
+bool log_format_of(const char *name, enum log_format *format);
 
 #endif

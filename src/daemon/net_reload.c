@@ -86,6 +86,7 @@ static enum rule apply(struct net *n)
     change_vaults(n, old->setup.vaults, told->setup.vaults);
     limit_store(n, &told->setup.limits);
     n->log.level = (enum log_level)told->setup.log_level;
+    n->log.format = (enum log_format)told->setup.log_format;
     n->events.lines_max = told->setup.limits.log_lines;
     net_told_settle(told);
     net_told_free(old);

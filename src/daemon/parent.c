@@ -121,7 +121,7 @@ static int supervise(struct parent *p)
         .terms = {&p->log, p->options.libexec, &p->account},
         .now = p->now,
         .setup = {.log = &p->log, .config = p->now->config, .keys = &p->now->keys, .listener = p->now->listener,
-                  .level = p->log.level},
+                  .level = p->log.level, .format = p->log.format},
         .reload = {.path = p->options.config, .log = &p->log, .verbose = p->options.verbose},
     };
     p->now = NULL;
@@ -137,6 +137,7 @@ static int supervise(struct parent *p)
 static int run(struct parent *p)
 {
     p->log.level = p->options.verbose ? LOG_LEVEL_DEBUG : (enum log_level)p->now->config->log_level;
+    p->log.format = (enum log_format)p->now->config->log_format;
     LOG(&p->log, LOG_LEVEL_INFO, "starting", log_word("version", SIPSEAL_VERSION),
         log_text("configuration", p->now->config->path));
     generation_log_warnings(p->now, &p->log);

@@ -91,7 +91,7 @@ bool process_begin(int argc, char **argv, struct log *log)
 {
     *log = (struct log){.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO};
     if (argc != PROCESS_ARGUMENTS || !is_name(argv[1]) || !log_level_of(argv[2], &log->level) ||
-        !control_is_a_channel()) {
+        !log_format_of(argv[3], &log->format) || !control_is_a_channel()) {
         fputs("This program is a part of sipseald, which starts it; see sipseald(8).\n", stderr);
         return false;
     }

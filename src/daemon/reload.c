@@ -65,6 +65,7 @@ static void take_over(struct supervisor *s)
     r->next = NULL;
     s->setup = r->setup;
     r->log->level = r->setup.level;
+    r->log->format = r->setup.format;
     if (r->other_vaults)
         change_vaults(s);
     generation_free(old);
@@ -149,6 +150,7 @@ static void begin(struct supervisor *s)
     r->setup.keys = &next->keys;
     r->setup.listener = next->listener;
     r->setup.level = r->verbose ? LOG_LEVEL_DEBUG : (enum log_level)next->config->log_level;
+    r->setup.format = (enum log_format)next->config->log_format;
     r->other_vaults = !generation_same_vaults(next, s->now);
     if (r->other_vaults)
         start_vaults(s);

@@ -120,7 +120,7 @@ static void note_death(struct supervisor *s, struct child *c)
 
 static void start(struct supervisor *s, struct child *c, struct setup *setup)
 {
-    if (!child_start(c, &s->terms, setup->level)) {
+    if (!child_start(c, &s->terms, setup->level, setup->format)) {
         note_death(s, c);
         return;
     }

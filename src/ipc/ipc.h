@@ -183,6 +183,7 @@ struct ipc_net_setup {
     struct limits limits;
     uint64_t vaults;    /* bit n: vault number n is one to ask. 0: no keys are configured */
     uint32_t log_level; /* an enum log_level (daemon/log.h) */
+    uint32_t log_format; /* an enum log_format */
     bool archive;      /* an archive is configured */
     int64_t window;
 };

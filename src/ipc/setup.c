@@ -6,7 +6,8 @@
 #include <netinet/in.h>
 
 #include "sipseal/cms.h"
-enum { LOG_LEVEL_MAX = 3 }; /* the last of enum log_level (daemon/log.h) */
+/* The last of enum log_level, and of enum log_format (daemon/log.h). */
+enum { LOG_LEVEL_MAX = 3, LOG_FORMAT_MAX = 1 };
 
 /* --- certificates, revocation lists, keys --- */
 
@@ -131,6 +132,7 @@ void ipc_write_net_setup(struct writer *w, const struct ipc_net_setup *setup)
     write_limits(w, &setup->limits);
     writer_u64(w, setup->vaults);
     writer_u32(w, setup->log_level);
+    writer_u32(w, setup->log_format);
     field_write_bool(w, setup->archive);
     writer_i64(w, setup->window);
     ipc_end(w);
@@ -142,6 +144,7 @@ enum rule ipc_read_net_setup(struct cursor *fields, struct ipc_net_setup *setup)
     bool read = field_names(fields, MIDDLE_NAMES_MAX, setup->name, &setup->name_count) &&
                 read_limits(fields, &setup->limits) && cursor_u64(fields, &setup->vaults) &&
                 field_number(fields, 0, LOG_LEVEL_MAX, &setup->log_level) &&
+                field_number(fields, 0, LOG_FORMAT_MAX, &setup->log_format) &&
                 field_bool(fields, &setup->archive) && field_seconds(fields, &setup->window);
     return fields_end(read, fields);
 }

@@ -516,6 +516,25 @@ def the_level_of_the_log_is_chosen():
         daemon.ready().wait_for(r"level=debug process=parent event=child-ready child=net")
 
 
+@case
+def the_format_of_the_log_is_chosen_and_a_reload_changes_it():
+    with Daemon(("server.log_format", "json")) as daemon:
+        ready = json.loads(daemon.wait_for(r'.*"process":"parent","event":"ready".*')[0])
+        assert ready["vaults"] == 2 and ready["level"] == "info" and len(ready["listen"]) == 2, ready
+        for name in NAMES:
+            daemon.wait_for(rf'^{{"time":"[^"]*","level":"info","process":"{name}","event":"ready"')
+        lines = [line for line in daemon.log().splitlines() if "event=unfenced" not in line or "=parent" not in line]
+        assert all(json.loads(line)["process"] in NAMES + ["parent"] for line in lines), lines
+        mark = daemon.mark()
+        write(configuration([("server.log_format", "text")]))
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for(r"process=parent event=reloaded changed=server", mark)
+        mark = daemon.mark()
+        daemon.process.send_signal(signal.SIGUSR1)
+        for name in ("net", "vault-3"):
+            daemon.wait_for(rf"^time=\S+ level=info process={name} event=counters ", mark)
+
+
 if __name__ == "__main__":
     make_files()
     run_cases(lambda: shutil.rmtree(FOLDER))

@@ -32,7 +32,7 @@ static inline void child_start(struct child *c, const char *program, const char 
     if (pid == 0) {
         /* The control channel's number, without close-on-exec. */
         if (pair[1] == IPC_CONTROL_FD ? fcntl(pair[1], F_SETFD, 0) == 0 : dup2(pair[1], IPC_CONTROL_FD) >= 0)
-            execl(program, program, name, "error", (char *)NULL);
+            execl(program, program, name, "error", "text", (char *)NULL);
         _exit(127);
     }
     close(pair[1]);

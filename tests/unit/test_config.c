@@ -398,6 +398,7 @@ static void the_smallest_configuration_has_sane_defaults(void **state)
     assert_int_equal(c->user.len, 0);
     assert_int_equal(c->vaults, 0); /* without keys nothing can be opened */
     assert_int_equal(c->log_level, 1);
+    assert_int_equal(c->log_format, 0);
     assert_null(c->certificate_path);
     assert_null(c->archive_path);
     assert_string_equal(c->store_path, "dir/sipseald.db");
@@ -433,6 +434,7 @@ static const char full[] = "server:\n"
                            "  domains: [other.example, HOME.example]\n"
                            "  vaults: 3\n"
                            "  log: warning\n"
+                           "  log_format: json\n"
                            "keys: {certificate: proxy1.pem, private_key: /etc/key.pem, trust: ca/, window: 5m,\n"
                            "       legacy: [pkcs1]}\n"
                            "routes:\n"
@@ -484,6 +486,7 @@ static void everything_that_is_written_is_read(void **state)
     assert_span_text(c->user, "nobody");
     assert_int_equal(c->vaults, 3);
     assert_int_equal(c->log_level, 2);
+    assert_int_equal(c->log_format, 1);
     assert_string_equal(c->certificate_path, "dir/proxy1.pem");
     assert_string_equal(c->private_key_path, "/etc/key.pem");
     assert_string_equal(c->trust_path, "dir/ca/");

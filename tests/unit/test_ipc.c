@@ -111,6 +111,7 @@ static struct ipc_net_setup example_net_setup(void)
         .limits = LIMITS_DEFAULT,
         .vaults = UINT64_C(1) << 63 | 2,
         .log_level = 1,
+        .log_format = 1,
         .archive = true,
         .window = 600,
     };
@@ -773,6 +774,7 @@ static void setups_arrive_with_names_paths_and_limits(void **state)
     assert_memory_equal(&net.limits, &limits, sizeof limits);
     assert_int_equal(net.vaults, UINT64_C(1) << 63 | 2);
     assert_int_equal(net.log_level, 1);
+    assert_int_equal(net.log_format, 1);
     assert_true(net.archive);
     assert_int_equal(net.window, 600);
     struct ipc_store_setup store;

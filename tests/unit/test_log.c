@@ -16,6 +16,20 @@ static uint8_t room[LOG_LINE_MAX];
     line_of((const struct log_field[]){__VA_ARGS__}, sizeof((const struct log_field[]){__VA_ARGS__}) /                 \
                                                          sizeof(struct log_field))
 
+static const struct log in_json = {.process = "net", .level = LOG_LEVEL_INFO, .format = LOG_FORMAT_JSON, .fd = -1};
+
+#define JSON(...)                                                                                                      \
+    json_of((const struct log_field[]){__VA_ARGS__}, sizeof((const struct log_field[]){__VA_ARGS__}) /                 \
+                                                         sizeof(struct log_field))
+
+static struct span json_of(const struct log_field *fields, size_t count)
+{
+    struct writer w = writer_over(room, sizeof room);
+    log_compose(&w, &in_json, moment, LOG_LEVEL_WARNING, "refused", fields, count);
+    assert_false(w.full);
+    return writer_span(&w);
+}
+
 static struct span line_of(const struct log_field *fields, size_t count)
 {
     struct writer w = writer_over(room, sizeof room);
@@ -118,6 +132,85 @@ static void a_line_is_never_longer_than_its_limit(void **state)
     assert_span_equal(span_part(line, line.len - end.len, end.len), end);
 }
 
+#define JSON_HEAD                                                                                                      \
+    "{\"time\":\"2026-11-23T13:00:00.123Z\",\"level\":\"warning\",\"process\":\"net\",\"event\":\"refused\""
+
+static void in_json_a_line_is_an_object_with_the_same_names_and_values(void **state)
+{
+    (void)state;
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(5060)};
+    inet_pton(AF_INET, "192.0.2.1", &in.sin_addr);
+    assert_span_text(JSON(log_none()), JSON_HEAD "}\n");
+    assert_span_text(JSON(log_rule(RULE_DATE_STALE), log_none(), log_text("call_id", SPAN("c1 ua=1")),
+                          log_number("status", -403), log_hex("body", SPAN("\x01\xfe")),
+                          log_address("source", (const struct sockaddr *)&in), log_word("w", NULL)),
+                     JSON_HEAD ",\"rule\":\"signature.date\",\"call_id\":\"c1 ua=1\",\"status\":-403,\"body\":\"01fe\","
+                               "\"source\":\"192.0.2.1:5060\",\"w\":\"\"}\n");
+}
+
+static void in_json_a_key_that_comes_again_has_an_array_of_its_values(void **state)
+{
+    (void)state;
+    assert_span_text(JSON(log_word("listen", "a"), log_number("n", 1), log_none(), log_word("listen", "b"),
+                          log_word("listen", "c")),
+                     JSON_HEAD ",\"listen\":[\"a\",\"b\",\"c\"],\"n\":1}\n");
+}
+
+static void assert_json(struct span value, const char *wanted)
+{
+    char line[512];
+    snprintf(line, sizeof line, JSON_HEAD ",\"v\":\"%s\"}\n", wanted);
+    assert_span_text(JSON(log_text("v", value)), line);
+}
+
+static void in_json_values_from_outside_cannot_forge_anything(void **state)
+{
+    (void)state;
+    assert_json(SPAN("\",\"event\":\"ready"), "\\\",\\\"event\\\":\\\"ready");
+    assert_json(SPAN("a\\\n\0\x1b\x7f"), "a\\\\\\u000a\\u0000\\u001b\\u007f");
+    assert_json(SPAN("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"), "\\u00e4\\u20ac\\ud83d\\ude00");
+    assert_json(SPAN("\xf4\x8f\xbf\xbf"), "\\udbff\\udfff");
+}
+
+static void in_json_what_is_no_utf_8_is_u_fffd_byte_by_byte(void **state)
+{
+    (void)state;
+    assert_json(SPAN("a\xff\x80z"), "a\\ufffd\\ufffdz");
+    assert_json(SPAN("\xc3"), "\\ufffd");                              /* it ends too early */
+    assert_json(SPAN("\xe2\x82z"), "\\ufffd\\ufffdz");
+    assert_json(SPAN("\xc0\xaf"), "\\ufffd\\ufffd");                   /* longer than it needs to be */
+    assert_json(SPAN("\xe0\x80\xaf"), "\\ufffd\\ufffd\\ufffd");
+    assert_json(SPAN("\xf0\x80\x80\xaf"), "\\ufffd\\ufffd\\ufffd\\ufffd");
+    assert_json(SPAN("\xed\xa0\x80"), "\\ufffd\\ufffd\\ufffd");        /* half of a pair */
+    assert_json(SPAN("\xf4\x90\x80\x80"), "\\ufffd\\ufffd\\ufffd\\ufffd"); /* beyond the last character */
+}
+
+static void in_json_a_long_value_is_cut_between_characters(void **state)
+{
+    (void)state;
+    uint8_t value[LOG_VALUE_MAX + 8], wanted[LOG_LINE_MAX];
+    memset(value, 'x', sizeof value);
+    memcpy(value + LOG_VALUE_MAX - 1, "\xe2\x82\xac", 3);
+    struct writer w = writer_over(wanted, sizeof wanted);
+    writer_text(&w, JSON_HEAD ",\"v\":\"");
+    writer_put(&w, span_of(value, LOG_VALUE_MAX - 1));
+    writer_text(&w, "\\u20ac...\"}\n");
+    assert_span_equal(JSON(log_text("v", span_of(value, sizeof value))), writer_span(&w));
+}
+
+static void in_json_a_line_keeps_to_its_limit_and_its_form(void **state)
+{
+    (void)state;
+    uint8_t value[LOG_VALUE_MAX];
+    memset(value, 0xff, sizeof value); /* six characters each once escaped */
+    struct log_field fields[12];
+    for (size_t i = 0; i < 12; i++)
+        fields[i] = log_text(i < 2 ? "v" : "w", span_of(value, sizeof value));
+    struct span line = json_of(fields, 12), end = SPAN("\\ufffd\"],\"cut\":\"yes\"}\n");
+    assert_true(line.len <= LOG_LINE_MAX);
+    assert_span_equal(span_part(line, line.len - end.len, end.len), end);
+}
+
 static void a_line_goes_out_in_one_write_from_its_level_on(void **state)
 {
     (void)state;
@@ -167,7 +260,7 @@ static void lines_that_wait_leave_together_whole_and_in_their_order(void **state
     close(fd[1]);
 }
 
-static void levels_have_names(void **state)
+static void levels_and_formats_have_names(void **state)
 {
     (void)state;
     for (unsigned i = 0; i <= LOG_LEVEL_ERROR; i++) {
@@ -177,6 +270,10 @@ static void levels_have_names(void **state)
     }
     enum log_level level;
     assert_false(log_level_of("loud", &level));
+    enum log_format format = LOG_FORMAT_TEXT;
+    assert_true(log_format_of(log_format_name(LOG_FORMAT_JSON), &format) && format == LOG_FORMAT_JSON);
+    assert_true(log_format_of(log_format_name(LOG_FORMAT_TEXT), &format) && format == LOG_FORMAT_TEXT);
+    assert_false(log_format_of("xml", &format));
 }
 
 int main(void)
@@ -188,9 +285,15 @@ int main(void)
         cmocka_unit_test(numbers_words_digests_and_addresses_are_shown),
         cmocka_unit_test(a_long_value_is_cut_and_says_so),
         cmocka_unit_test(a_line_is_never_longer_than_its_limit),
+        cmocka_unit_test(in_json_a_line_is_an_object_with_the_same_names_and_values),
+        cmocka_unit_test(in_json_a_key_that_comes_again_has_an_array_of_its_values),
+        cmocka_unit_test(in_json_values_from_outside_cannot_forge_anything),
+        cmocka_unit_test(in_json_what_is_no_utf_8_is_u_fffd_byte_by_byte),
+        cmocka_unit_test(in_json_a_long_value_is_cut_between_characters),
+        cmocka_unit_test(in_json_a_line_keeps_to_its_limit_and_its_form),
         cmocka_unit_test(a_line_goes_out_in_one_write_from_its_level_on),
         cmocka_unit_test(lines_that_wait_leave_together_whole_and_in_their_order),
-        cmocka_unit_test(levels_have_names),
+        cmocka_unit_test(levels_and_formats_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
