@@ -52,8 +52,8 @@ struct child_terms {
 /* The program of a kind of child: LIBEXEC/sipseald-net. False when the path is too long. */
 bool child_program(char path[PATH_MAX], const char *libexec, enum child_kind kind);
 
-/* Starts the process, which logs from `level` on and in `format`, with a new control channel; it inherits nothing else but standard
- * output and error. False, with a line in the log, when it cannot be started. */
+/* Starts the process, which logs from `level` on and in `format`, with a new control channel; it inherits
+ * nothing else but standard output and error. False, with a line in the log, when it cannot be started. */
 bool child_start(struct child *c, const struct child_terms *terms, enum log_level level, enum log_format format);
 
 /* Sends one message, with a descriptor unless `fd` is -1. A child that does not take it in time is killed. False when

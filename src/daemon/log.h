@@ -9,8 +9,8 @@
  * A line is made of typed fields, never of a format string, and goes out in a single write of at most LOG_LINE_MAX
  * bytes, so that lines of several processes never mix. Values that come from outside are quoted where they are not
  * plain, control bytes and bytes above ASCII are escaped, and what is longer than LOG_VALUE_MAX is cut (it then ends in
- * "..."). JSON is ASCII too: its other characters are \u escapes, and a byte that is no UTF-8 is U+FFFD. A key that comes
- * several times in a line is there once, with an array of its values, since readers keep one value of a name.
+ * "..."). JSON is ASCII too: its other characters are \u escapes, and a byte that is no UTF-8 is U+FFFD. A key that
+ * comes several times in a line is there once, with an array of its values, since readers keep one value of a name.
  * Nothing of a body, no key and no credential is ever given to it: name what happened, to which message, by which rule.
  *
  *     LOG(log, LOG_LEVEL_WARNING, "refused", log_rule(rule), log_text("call_id", m->call_id));

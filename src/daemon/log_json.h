@@ -4,9 +4,9 @@
 
 #include "sipseal/bytes.h"
 
-/* Writes bytes from anywhere as a string of ASCII, with its quotes. Other characters are \u escapes, in pairs where they
- * are above U+FFFF; a byte that is not of UTF-8 (RFC 3629) is U+FFFD. After LOG_VALUE_MAX bytes (daemon/log.h) the value
- * is cut between two characters, and ends in "...". */
+/* Writes bytes from anywhere as a string of ASCII, with its quotes. Other characters are \u escapes, in pairs where
+ * they are above U+FFFF; a byte that is not of UTF-8 (RFC 3629) is U+FFFD. After LOG_VALUE_MAX bytes (daemon/log.h) the
+ * value is cut between two characters, and ends in "...". */
 void log_json_text(struct writer *w, struct span value);
 
 #endif

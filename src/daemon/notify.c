@@ -57,7 +57,7 @@ void notify_open(struct notify *n, const struct log *log)
     n->fd = connect_to(name);
     if (n->fd < 0)
         LOG(log, LOG_LEVEL_WARNING, "cannot-notify", log_word("socket", name), log_word("reason", strerror(errno)),
-            log_word("advice", "NOTIFY_SOCKET names no socket of a service manager; it will not know when all is ready"));
+            log_word("advice", "NOTIFY_SOCKET names no socket of a service manager; it will not know what happens"));
     unsetenv("NOTIFY_SOCKET");
 }
 

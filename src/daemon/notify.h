@@ -1,8 +1,8 @@
 /* What the parent tells the service manager that has started it: when everything works, when a reload begins and ends,
  * and when it begins to end; the protocol of sd_notify(3), without its library.
  *
- * A manager that wants to be told names a datagram socket in the environment variable NOTIFY_SOCKET: the path of one, or
- * an abstract one, whose name begins with '@'. Where there is no such variable, nothing is told. */
+ * A manager that wants to be told names a datagram socket in the environment variable NOTIFY_SOCKET: the path of one,
+ * or an abstract one, whose name begins with '@'. Where there is no such variable, nothing is told. */
 #ifndef SIPSEAL_DAEMON_NOTIFY_H
 #define SIPSEAL_DAEMON_NOTIFY_H
 

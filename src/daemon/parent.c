@@ -152,7 +152,10 @@ static int run(struct parent *p)
 
 int main(int argc, char **argv)
 {
-    struct parent p = {.log = {.process = "parent", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO}, .notify = {.fd = -1}};
+    struct parent p = {
+        .log = {.process = "parent", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO},
+        .notify = {.fd = -1},
+    };
     switch (options_read(argc, argv, &p.options)) {
     case OPTIONS_DONE:
         return EXIT_SUCCESS;
