@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <jansson.h>
+#include <unistd.h>
 
 #include "sipseal/sip_digest.h"
 
@@ -33,9 +34,17 @@ static void compare(const json_t *entry)
     assert_span_equal(span_text(response.text), text_of(entry, "expected"));
 }
 
+/* Absent is a reason to skip; there and unreadable is not. */
 static json_t *load(void)
 {
-    return json_load_file(VECTORS "/digest/digest-vectors.json", 0, NULL);
+    static const char path[] = VECTORS "/digest/digest-vectors.json";
+    if (access(path, F_OK) != 0) {
+        print_message("the vectors are absent: %s\n", path);
+        skip();
+    }
+    json_t *list = json_load_file(path, 0, NULL);
+    assert_non_null(list);
+    return list;
 }
 
 static void printed_answers_are_ours(void **state)
@@ -44,8 +53,6 @@ static void printed_answers_are_ours(void **state)
     size_t i, compared = 0;
     json_t *entry;
     (void)state;
-    if (!list)
-        skip();
     json_array_foreach(list, i, entry)
         if (applies(entry)) {
             compare(entry);
@@ -67,8 +74,6 @@ static void sha_512_256_is_that_of_fips_and_not_sha_512_cut_off(void **state)
                                        SPAN("5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK"), SPAN("00000001"),
                                        SPAN("NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v")};
     (void)state;
-    if (!list)
-        skip();
     assert_true(digest_ha1(round.algorithm, SPAN("J\xc3\xa4s\xc3\xb8n Doe"), SPAN("api@example.org"),
                            SPAN("Secret, or not?"), &ha1));
     assert_true(digest_ha2(round.algorithm, round.qop, SPAN("GET"), SPAN("/doe.json"), (struct span){0}, &ha2));
