@@ -336,8 +336,8 @@ def a_message_that_comes_again_is_a_replay():
         assert client.ask(good).status == 200  # the same transaction: answered again, shown once
         copy = re.sub(rb"branch=\w+", b"branch=z9hG4bKcopy", good, count=1)
         assert client.ask(copy).status == 482
+    ua.stop()  # all that it had to say has then been read
     assert len([r for r in ua.reports() if r["event"] == "message"]) == 1
-    ua.stop()
 
 
 @case
