@@ -410,21 +410,6 @@ static enum exit_code find_certificates(struct cli *cli, const char *folder, str
     return EXIT_DONE;
 }
 
-static enum exit_code read_certificate(struct authority *a, const char *path, struct certificate **c)
-{
-    struct file_bytes file;
-    size_t count = 0;
-    enum file_result result = file_read(path, FILES_PEM_MAX, false, &file);
-    if (result != FILE_DONE)
-        return cli_fail_file(path, file_problem(result), "name the file of the certificate");
-    enum rule rule = keyring_read_certificates(&a->arena, file_span(&file), c, 1, &count);
-    file_clear(&file);
-    if (rule != RULE_OK || count != 1)
-        return cli_fail_file(path, rule == RULE_OK ? "there is no certificate in it" : rule_sentence(rule),
-                             "it must hold one certificate in PEM");
-    return EXIT_DONE;
-}
-
 static enum certificate_use use_of(const struct certificate *c)
 {
     if (c->for_tls)
@@ -451,7 +436,7 @@ static enum exit_code check_issuer(struct authority *a, const struct certificate
 static enum exit_code revoke_one(struct authority *a, const char *path, struct revoked *r, int64_t now)
 {
     struct certificate *c = NULL;
-    enum exit_code code = read_certificate(a, path, &c);
+    enum exit_code code = keyring_read_certificate(&a->arena, path, "name the file of the certificate", &c);
     if (code == EXIT_DONE)
         code = check_issuer(a, c, now);
     if (code == EXIT_DONE && !revoked_add(a, r, certificate_serial(c)))

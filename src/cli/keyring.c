@@ -4,6 +4,7 @@
 #include <openssl/x509.h>
 #include <time.h>
 
+#include "cli/trust_file.h"
 #include "sipseal/pem.h"
 #include "sipseal/sip_uri.h"
 
@@ -31,6 +32,25 @@ enum rule keyring_read_certificates(struct arena *arena, struct span pem, struct
     }
 }
 
+enum exit_code keyring_read_certificate(struct arena *arena, const char *path, const char *advice,
+                                        struct certificate **out)
+{
+    struct file_bytes file;
+    size_t count = 0;
+    *out = NULL;
+    enum file_result result = file_read(path, FILES_PEM_MAX, false, &file);
+    if (result == FILE_ABSENT && !advice)
+        return EXIT_DONE;
+    if (result != FILE_DONE)
+        return cli_fail_file(path, file_problem(result), advice ? advice : "see to it that you can read it");
+    enum rule rule = keyring_read_certificates(arena, file_span(&file), out, 1, &count);
+    file_clear(&file);
+    if (rule == RULE_OK && count == 1)
+        return EXIT_DONE;
+    return cli_fail_file(path, rule == RULE_OK ? "there is no certificate in it" : rule_sentence(rule),
+                         "it must hold one certificate in PEM");
+}
+
 /* --- trust --- */
 
 struct trust_terms {
@@ -49,51 +69,30 @@ static int64_t list_time(struct span der)
     return known ? (int64_t)timegm(&civil) : INT64_MIN;
 }
 
-static enum rule add_one(struct keyring *k, const char *type, struct span der, const struct trust_terms *terms)
+struct own_trust {
+    struct trust *trust;
+    int64_t lists_until;
+};
+
+static enum rule add_anchor(void *context, struct span der)
 {
-    if (strcmp(type, PEM_CERTIFICATE) == 0)
-        return trust_add_anchor(k->trust, der);
-    return list_time(der) <= terms->lists_until ? trust_add_crl(k->trust, der) : RULE_OK;
+    return trust_add_anchor(((struct own_trust *)context)->trust, der);
 }
 
-static enum rule add_trust(struct keyring *k, struct span pem, const char *type, const struct trust_terms *terms,
-                           size_t *count)
+static enum rule add_list(void *context, struct span der)
 {
-    struct span der;
-    for (;;) {
-        size_t mark = arena_mark(&k->arena);
-        enum rule rule = pem_next(&k->arena, &pem, type, &der);
-        if (rule != RULE_OK || der.len == 0)
-            return rule;
-        rule = add_one(k, type, der, terms);
-        arena_rewind(&k->arena, mark);
-        if (rule != RULE_OK)
-            return rule;
-        ++*count;
-    }
+    const struct own_trust *own = context;
+    return list_time(der) <= own->lists_until ? trust_add_crl(own->trust, der) : RULE_OK;
 }
 
 static enum exit_code read_trust(struct keyring *k, const struct trust_terms *terms)
 {
-    const char *path = k->cli->trust;
-    struct file_bytes file;
-    size_t anchors = 0, lists = 0;
-    enum file_result result = file_read(path, FILES_PEM_MAX, false, &file);
-    if (result == FILE_ABSENT && terms->leniently)
-        return EXIT_DONE;
-    if (result != FILE_DONE)
-        return cli_fail_file(path, file_problem(result),
-                             "make keys with `sipseal ca issue --init NAME`, or name the trusted authorities with "
-                             "--trust");
-    enum rule rule = add_trust(k, file_span(&file), PEM_CERTIFICATE, terms, &anchors);
-    if (rule == RULE_OK)
-        rule = add_trust(k, file_span(&file), PEM_CRL, terms, &lists);
-    file_clear(&file);
-    if (rule != RULE_OK)
-        return cli_fail_file(path, rule_sentence(rule), "it must hold certificates and revocation lists in PEM");
-    if (anchors == 0)
-        return cli_fail_file(path, "there is no certificate in it", "put the trusted authority's there, in PEM");
-    return EXIT_DONE;
+    struct own_trust own = {k->trust, terms->lists_until};
+    return trust_file_read(&k->arena, k->cli->trust,
+                           terms->leniently ? NULL
+                                            : "make keys with `sipseal ca issue --init NAME`, or name the trusted "
+                                              "authorities with --trust",
+                           &(struct trust_file_taker){add_anchor, add_list, &own});
 }
 
 static enum exit_code open_keyring(struct cli *cli, struct keyring *k, const struct trust_terms *terms)
@@ -320,18 +319,9 @@ enum exit_code keyring_identity(struct keyring *k, const struct party *party, st
 static enum exit_code sealing_certificate(struct keyring *k, const char *path, const struct party *party,
                                           struct certificate **sealing)
 {
-    struct file_bytes file;
-    size_t count = 0;
-    enum file_result result = file_read(path, FILES_PEM_MAX, false, &file);
-    if (result == FILE_ABSENT)
-        return EXIT_DONE;
-    if (result != FILE_DONE)
-        return cli_fail_file(path, file_problem(result), "see to it that you can read it");
-    enum rule rule = keyring_read_certificates(&k->arena, file_span(&file), sealing, 1, &count);
-    file_clear(&file);
-    if (rule != RULE_OK || count != 1)
-        return cli_fail_file(path, rule == RULE_OK ? "there is no certificate in it" : rule_sentence(rule),
-                             "it must hold one certificate in PEM");
+    enum exit_code code = keyring_read_certificate(&k->arena, path, NULL, sealing);
+    if (code != EXIT_DONE || !*sealing)
+        return code;
     if (keyring_names(*sealing, party))
         return EXIT_DONE;
     certificate_release(*sealing);

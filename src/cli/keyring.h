@@ -69,4 +69,9 @@ const char *keyring_shown_name(const struct certificate *c, char out[PARTY_NAME_
 enum rule keyring_read_certificates(struct arena *arena, struct span pem, struct certificate **out, size_t max,
                                     size_t *count);
 
+/* The one certificate in a PEM file; the caller releases it. When there is no such file and `advice`, which says what to do
+ * then, is null, `*out` is null and that is no failure. Says what is wrong. */
+enum exit_code keyring_read_certificate(struct arena *arena, const char *path, const char *advice,
+                                        struct certificate **out);
+
 #endif

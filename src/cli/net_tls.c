@@ -1,41 +1,25 @@
 #include "cli/net_tls.h"
 
+#include "cli/trust_file.h"
 #include "sipseal/pem.h"
 #include "tls/tls.h"
 
-static enum rule add_blocks(struct keyring *k, struct tls_context *c, struct span pem, const char *type,
-                            enum rule (*add)(struct tls_context *, struct span), size_t *count)
+static enum rule add_anchor(void *context, struct span der)
 {
-    struct span der;
-    for (;;) {
-        size_t mark = arena_mark(&k->arena);
-        enum rule rule = pem_next(&k->arena, &pem, type, &der);
-        if (rule != RULE_OK || der.len == 0)
-            return rule;
-        rule = add(c, der);
-        arena_rewind(&k->arena, mark);
-        if (rule != RULE_OK)
-            return rule;
-        ++*count;
-    }
+    return tls_context_add_anchor(context, der);
+}
+
+static enum rule add_list(void *context, struct span der)
+{
+    return tls_context_add_crl(context, der);
 }
 
 static enum exit_code add_trust(struct keyring *k, struct tls_context *c)
 {
-    const char *given = arguments_value(&k->cli->arguments, "tls-trust"), *path = given ? given : k->cli->trust;
-    struct file_bytes file;
-    size_t anchors = 0, lists = 0;
-    enum file_result result = file_read(path, FILES_PEM_MAX, false, &file);
-    if (result != FILE_DONE)
-        return cli_fail_file(path, file_problem(result), "name the authorities of servers with --tls-trust");
-    enum rule rule = add_blocks(k, c, file_span(&file), PEM_CERTIFICATE, tls_context_add_anchor, &anchors);
-    if (rule == RULE_OK)
-        rule = add_blocks(k, c, file_span(&file), PEM_CRL, tls_context_add_crl, &lists);
-    file_clear(&file);
-    if (rule != RULE_OK)
-        return cli_fail_file(path, rule_sentence(rule), "it must hold certificates and revocation lists in PEM");
-    return anchors > 0 ? EXIT_DONE
-                       : cli_fail_file(path, "there is no certificate in it", "put the authority's there, in PEM");
+    const char *given = arguments_value(&k->cli->arguments, "tls-trust");
+    return trust_file_read(&k->arena, given ? given : k->cli->trust,
+                           "name the authorities of servers with --tls-trust",
+                           &(struct trust_file_taker){add_anchor, add_list, c});
 }
 
 /* The certificate and what else stands in its file, and the key, in the keyring's arena, which is wiped. */

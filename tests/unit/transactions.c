@@ -75,12 +75,13 @@ const char *drain(struct sip_transactions *t)
 {
     static char words[512];
     struct sip_event event;
-    words[0] = '\0';
+    struct writer w = writer_over(words, sizeof words);
     while (sip_transaction_next(t, &event)) {
-        assert_true(strlen(words) + 16 < sizeof words);
-        strcat(words, event_word(&event));
+        writer_text(&w, event_word(&event));
         assert_int_equal(event.bytes.len > 0, event.kind == SIP_EVENT_SEND);
     }
+    writer_byte(&w, '\0');
+    assert_false(w.full);
     return words;
 }
 
