@@ -7,7 +7,7 @@
 
 #include "cli/command.h"
 
-enum { STREAM_STEP = 8192 };
+enum { STREAM_STEP = TLS_RECORD_MAX }; /* with less, poll would not see what TLS still holds */
 
 void stream_open(struct net_stream *s, int fd, struct tls *tls, uint64_t flow, const struct net_place *peer,
                  bool connecting, uint64_t now_ms)

@@ -7,7 +7,7 @@
 #include "tls/tls.h"
 
 enum {
-    STREAM_IN_MAX = SIP_MESSAGE_MAX + 4096,
+    STREAM_IN_MAX = SIP_MESSAGE_MAX + TLS_RECORD_MAX, /* beyond the longest message, there is room to read */
     STREAM_OUT_MAX = 2 * SIP_MESSAGE_MAX, /* a peer that does not read is closed */
 };
 

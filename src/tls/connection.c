@@ -125,15 +125,15 @@ enum tls_step tls_handshake(struct tls *t, int64_t now, enum rule *why)
 
 enum tls_step tls_read(struct tls *t, uint8_t *at, size_t cap, size_t *got)
 {
-    enum tls_step step = TLS_DONE;
+    enum tls_step step;
     *got = 0;
     ERR_clear_error();
-    while (*got < cap && step == TLS_DONE) {
+    do {
         size_t n = 0;
         int result = SSL_read_ex(t->ssl, at + *got, cap - *got, &n);
         step = result == 1 ? TLS_DONE : step_of(t, result);
         *got += n;
-    }
+    } while (step == TLS_DONE && cap - *got >= TLS_RECORD_MAX);
     ERR_clear_error();
     return *got > 0 ? TLS_DONE : step;
 }

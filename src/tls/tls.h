@@ -16,6 +16,8 @@ enum {
     TLS_HOST_MAX = 255,    /* bytes of a host name */
     TLS_SESSIONS_MAX = 64, /* of servers, kept to be resumed */
     TLS_PORT = 5061,       /* RFC 3261 19.1.2 */
+
+    TLS_RECORD_MAX = 16384, /* bytes that a record carries (RFC 8446 5.1) */
 };
 
 /* What a server asks of its clients. */
@@ -74,8 +76,9 @@ enum tls_step {
  * RULE_CERT_..., RULE_NO_MEMORY. */
 enum tls_step tls_handshake(struct tls *t, int64_t now, enum rule *why);
 
-/* Once the handshake is done. Reads at most `cap` bytes: all that is there, so that nothing waits unseen inside.
- * TLS_DONE with at least one byte. */
+/* Once the handshake is done. Reads at most `cap` bytes, and begins a record only where all of it has room: who gives
+ * TLS_RECORD_MAX or more leaves nothing inside, where no poll sees it. Less takes a record in pieces. TLS_DONE with at
+ * least one byte. */
 enum tls_step tls_read(struct tls *t, uint8_t *at, size_t cap, size_t *got);
 /* Writes some of the bytes, at least one for TLS_DONE. After TLS_WANTS_... the same bytes are to be offered again. */
 enum tls_step tls_write(struct tls *t, struct span bytes, size_t *sent);

@@ -344,6 +344,28 @@ static void much_is_carried_in_order_however_it_is_cut(void **state)
     assert_int_equal(tls_read(f->at_server, got, 1, &n), TLS_CLOSED);
 }
 
+/* What OpenSSL has taken from the socket and not given on, no poll reports. */
+static void a_record_is_begun_only_where_all_of_it_has_room(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t bytes[2 * TLS_RECORD_MAX], got[2 * TLS_RECORD_MAX];
+    size_t n;
+    ends(f, &(struct shown)ONE, NULL);
+    assert_true(shake_hands(f, "one.example", TLS_CLIENTS_OPTIONAL, PKI_NOW));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tls_write(f->at_client, span_of(bytes, TLS_RECORD_MAX), &n), TLS_DONE);
+        assert_int_equal(n, TLS_RECORD_MAX);
+    }
+    assert_int_equal(tls_read(f->at_server, got, 2 * TLS_RECORD_MAX - 1, &n), TLS_DONE);
+    assert_int_equal(n, TLS_RECORD_MAX);
+    assert_int_equal(tls_read(f->at_server, got, TLS_RECORD_MAX, &n), TLS_DONE);
+    assert_int_equal(n, TLS_RECORD_MAX);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(tls_write(f->at_client, span_of(bytes, TLS_RECORD_MAX), &n), TLS_DONE);
+    assert_int_equal(tls_read(f->at_server, got, sizeof got, &n), TLS_DONE);
+    assert_int_equal(n, sizeof got);
+}
+
 /* RFC 8446 6.1 asks for close_notify; SIP is framed by Content-Length, and peers do without. */
 static void an_end_without_a_word_is_an_end(void **state)
 {
@@ -376,6 +398,7 @@ int main(void)
         CASE(sessions_end_with_the_settings_they_were_made_under),
         CASE(suites_without_forward_secrecy_or_aead_are_refused),
         CASE(much_is_carried_in_order_however_it_is_cut),
+        CASE(a_record_is_begun_only_where_all_of_it_has_room),
         CASE(an_end_without_a_word_is_an_end),
         CASE(it_rehearses),
     };
