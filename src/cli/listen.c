@@ -339,7 +339,7 @@ static enum exit_code prepare(struct listening *l)
     if (!l->loop || !l->agent || !arena_open(&l->arena, REPORT_ARENA))
         return cli_fail(EXIT_REFUSED, "%s; close something and try again", rule_sentence(RULE_NO_MEMORY));
     if (l->registers)
-        code = net_tls_prepare(l->loop, &l->keyring, &l->self, &l->registrar);
+        code = net_tls_prepare(l->loop, l->cli, &l->keyring.arena, &l->self, &l->registrar);
     if (code != EXIT_DONE)
         return code;
     code = listen_open(l->cli, l->loop, l->registers ? &l->registrar : NULL, &l->sockets);

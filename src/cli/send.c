@@ -257,7 +257,7 @@ static enum exit_code connect_and_start(struct sending *s)
     s->agent = agent_new(&settings);
     if (!s->loop || !s->agent)
         return cli_fail(EXIT_REFUSED, "%s; close something and try again", rule_sentence(RULE_NO_MEMORY));
-    enum exit_code code = net_tls_prepare(s->loop, &s->plan.keyring, &s->plan.self, &s->place);
+    enum exit_code code = net_tls_prepare(s->loop, s->plan.cli, &s->plan.arena, &s->plan.self, &s->place);
     if (code != EXIT_DONE)
         return code;
     if (!net_open(s->loop, &s->place, now_ms, &s->flow) || !net_local(s->loop, s->flow, &local))

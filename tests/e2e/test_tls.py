@@ -394,6 +394,17 @@ def send_shows_its_certificate_where_the_keys_have_one():
     assert peer.next()[1] == openssl.der(os.path.join(erin.keys, "erin@home.example.tls.pem"))
 
 
+@case
+def what_is_sent_plain_goes_over_tls_too():
+    w = world()
+    peer = tls_peers.Server(w.certificate("localhost"), w.key("localhost"))
+    w.site.at_end(peer.stop)
+    frank = w.site.home("frank@home.example")
+    report = frank.send(peer.uri(), BOB, "hello", "--plain", "--tls-trust", w.trust)
+    assert report["delivered"] and report["transport"] == "tls", report
+    assert peer.next()[0].body == b"hello"
+
+
 # --- Kamailio ---
 
 @case
