@@ -68,12 +68,6 @@ static void read_next(struct config_reader *r, struct yaml_value v, struct route
         yaml_fault(v, "\"%s\" %s", text, problem);
 }
 
-static bool same_address(const struct hop *a, const struct hop *b)
-{
-    return a->transport == b->transport && a->address_len == b->address_len &&
-           memcmp(&a->address, &b->address, a->address_len) == 0;
-}
-
 /* A request leaves from a listening socket of the same transport and kind of address, so that answers find back. */
 static void check_next(struct config_reader *r, struct yaml_value v, const struct route *route)
 {
@@ -83,7 +77,7 @@ static void check_next(struct config_reader *r, struct yaml_value v, const struc
     if (route->next.address_len == 0 || c->listen_count == 0)
         return;
     for (size_t i = 0; i < c->listen_count; i++)
-        if (same_address(&c->listen[i], &route->next)) {
+        if (endpoint_same(&c->listen[i], &route->next)) {
             yaml_fault(v, "leads back to this server, which listens there; name the next server");
             return;
         }

@@ -282,3 +282,9 @@ bool endpoint_is_host(struct span text)
     }
     return true;
 }
+
+bool endpoint_same(const struct hop *a, const struct hop *b)
+{
+    return a->transport == b->transport && a->address_len == b->address_len &&
+           memcmp(&a->address, &b->address, a->address_len) == 0;
+}

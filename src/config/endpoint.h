@@ -33,4 +33,7 @@ const char *endpoint_resolve(const struct endpoint_next *next, struct endpoint_k
 /* A host name (RFC 1123 2.1) or an address, as it may stand as the host of a SIP URI; IPv6 in brackets. */
 bool endpoint_is_host(struct span text);
 
+/* Whether they are one place, by the same transport. */
+bool endpoint_same(const struct hop *a, const struct hop *b);
+
 #endif

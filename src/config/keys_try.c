@@ -24,6 +24,8 @@ static void write_fault(struct writer *w, enum keys_setting setting, size_t inde
     writer_block(w, span_text(text));
 }
 
+_Static_assert(CONFIG_FORMER_KEYS_MAX <= CONFIG_READERS_MAX, "a fault says which of the readers or former keys it is");
+
 static bool read_fault(struct cursor *c, const struct keys_listener *listener)
 {
     uint8_t setting, warning;

@@ -145,7 +145,8 @@ static bool same_keys(const struct generation *a, const struct generation *b)
     return span_equal(x->certificate, y->certificate) && span_equal(x->private_key, y->private_key) &&
            same_former_keys(x, y) &&
            same_spans(x->anchor, x->anchor_count, y->anchor, y->anchor_count) &&
-           same_spans(x->crl, x->crl_count, y->crl, y->crl_count) && a->config->window == b->config->window;
+           same_spans(x->crl, x->crl_count, y->crl, y->crl_count) && a->config->window == b->config->window &&
+           a->config->legacy == b->config->legacy;
 }
 
 static bool same_tls(const struct generation *a, const struct generation *b)
@@ -162,10 +163,10 @@ static bool same_names(const struct config *a, const struct config *b)
     return same_spans(a->name, a->name_count, b->name, b->name_count);
 }
 
-/* What vaults are told of the limits, and of what they may read. */
+/* What vaults use of the limits. */
 static bool same_allowance(const struct config *a, const struct config *b)
 {
-    return a->legacy == b->legacy && a->limits.new_certificates == b->limits.new_certificates &&
+    return a->limits.new_certificates == b->limits.new_certificates &&
            a->limits.new_certificates_burst == b->limits.new_certificates_burst;
 }
 
@@ -177,7 +178,8 @@ static bool same_log(const struct config *a, const struct config *b)
 bool generation_same_vaults(const struct generation *a, const struct generation *b)
 {
     return a->config->vaults == b->config->vaults && same_log(a->config, b->config) &&
-           same_allowance(a->config, b->config) && same_names(a->config, b->config) && same_keys(a, b) && same_readers(&a->keys, &b->keys);
+           same_allowance(a->config, b->config) && same_names(a->config, b->config) && same_keys(a, b) &&
+           same_readers(&a->keys, &b->keys);
 }
 
 static bool same_listeners(const struct generation *a, const struct generation *b)

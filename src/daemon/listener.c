@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config/endpoint.h"
+
 enum { BACKLOG = 512, SOCKET_BUFFER = 4 * 1024 * 1024 };
 
 struct shown {
@@ -126,12 +128,6 @@ static void log_listener(const struct log *log, const struct hop *hop)
         log_word("address", s.host), log_number("port", s.port), log_word("listen", uri));
 }
 
-static bool same_address(const struct hop *a, const struct hop *b)
-{
-    return a->transport == b->transport && a->address_len == b->address_len &&
-           memcmp(&a->address, &b->address, a->address_len) == 0;
-}
-
 static bool is_kept(const struct listener *listener, size_t count, uint32_t number)
 {
     for (size_t i = 0; i < count; i++)
@@ -144,7 +140,7 @@ static bool is_kept(const struct listener *listener, size_t count, uint32_t numb
 static void keep_old(struct listener *listener, size_t i, const struct listener *old_listener, const struct config *old)
 {
     for (size_t j = 0; old && j < old->listen_count; j++) {
-        if (!same_address(&listener[i].hop, &old->listen[j]) || is_kept(listener, i, old_listener[j].number))
+        if (!endpoint_same(&listener[i].hop, &old->listen[j]) || is_kept(listener, i, old_listener[j].number))
             continue;
         listener[i] = old_listener[j];
         listener[i].kept = true;

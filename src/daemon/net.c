@@ -100,11 +100,11 @@ static void flush_channels(struct net *n)
 static void settle(struct net *n)
 {
     do {
-        n->send_failed = false;
+        n->act_again = false;
         act(n);
         transports_flush(n->transports);
         flush_channels(n);
-    } while (n->send_failed);
+    } while (n->act_again);
     net_leave_retired(n);
     arm_timer(n);
     log_flush(&n->log);
@@ -152,7 +152,7 @@ static void on_broken(void *context, const struct proxy_source *source, struct s
 static void on_failed(void *context, uint64_t transaction)
 {
     struct net *n = context;
-    n->send_failed = true;
+    n->act_again = true;
     proxy_send_failed(n->proxy, transaction, net_now());
 }
 
@@ -204,7 +204,7 @@ static void vault_lost(struct net_channel *c)
     struct net *n = c->owner;
     if (net_uses_vault(n, c->number))
         LOG(&n->log, LOG_LEVEL_ERROR, "vault-lost", log_number("vault", c->number));
-    n->send_failed = true;
+    n->act_again = true;
     proxy_vault_lost(n->proxy, c->number, net_now());
 }
 
@@ -225,7 +225,7 @@ static void store_lost(struct net_channel *c)
 {
     struct net *n = c->owner;
     LOG(&n->log, LOG_LEVEL_ERROR, "store-lost", log_none());
-    n->send_failed = true;
+    n->act_again = true;
     proxy_store_lost(n->proxy, net_now());
 }
 
@@ -240,13 +240,12 @@ static void prepare_channels(struct net *n)
 {
     for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++) {
         prepare_channel(n, &n->vault[i], i);
-        n->vault[i].queue_max = PROXY_VAULT_WINDOW;
+        n->vault[i].queue_max = IPC_VAULT_JOBS_MAX;
         n->vault[i].received = vault_received;
         n->vault[i].lost = vault_lost;
     }
     prepare_channel(n, &n->store, 0);
-    /* Questions, and the final status of whatever is open. */
-    n->store.queue_max = (size_t)n->told->setup.limits.store_jobs + n->told->setup.limits.transactions;
+    net_limit_store(n, &n->told->setup.limits);
     n->store.received = store_received;
     n->store.lost = store_lost;
 }
@@ -424,14 +423,10 @@ static bool make_transports(struct net *n)
     struct transports_settings settings = net_transports_settings(n->told);
     random_bytes(n, settings.key, sizeof settings.key);
     n->transports = transports_new(n->base, &settings, &owner);
-    if (n->transports)
-        transports_set_tls(n->transports, n->told->tls.made, n->told->tls.clients);
-    for (size_t i = 0; n->transports && i < n->told->listen_count; i++) {
-        if (!transports_listen(n->transports, n->told->listen_number[i], &n->told->listen[i], n->told->fd[i]))
-            return false;
-        n->told->fd[i] = -1;
-    }
-    return n->transports != NULL;
+    if (!n->transports)
+        return false;
+    transports_set_tls(n->transports, n->told->tls.made, n->told->tls.clients);
+    return net_open_listeners(n, n->told);
 }
 
 static bool make_events(struct net *n)

@@ -27,7 +27,7 @@ struct net {
     uint64_t timer_at; /* when `timer` fires; UINT64_MAX: it does not run */
     uint64_t stop_at;
     bool stopping, acting, failed;
-    bool send_failed; /* the proxy was told of it, and may have something to do */
+    bool act_again; /* the proxy was told of a failure, and may have something to do */
     uint8_t *buffer;         /* IPC_BATCH_MAX times IPC_MESSAGE_MAX bytes */
     struct ipc_examined *examined; /* too large for a stack */
     uint8_t random[NET_RANDOM_POOL];
@@ -39,6 +39,12 @@ struct proxy_time net_now(void);
 /* What the proxy and the transports are told of a setup. */
 struct proxy_settings net_proxy_settings(struct net *n, const struct net_told *told);
 struct transports_settings net_transports_settings(const struct net_told *told);
+
+/* Opens the sockets of `told` that are not open yet. False when one cannot be used; those before it stay open. */
+bool net_open_listeners(struct net *n, struct net_told *told);
+/* Room for what the store is asked, and for the final status of whatever is open. What is queued already stays, however
+ * low the limits are now. */
+void net_limit_store(struct net *n, const struct limits *limits);
 
 /* Takes one message of another setup. At its end everything that it says holds, or nothing of it, and the parent is
  * told which. False when it is none that may come: then net must end. */

@@ -22,7 +22,7 @@ static void leave_listeners(struct net *n, const struct net_told *told, const st
             transports_leave(n->transports, told->listen_number[i]);
 }
 
-static bool open_listeners(struct net *n, struct net_told *told)
+bool net_open_listeners(struct net *n, struct net_told *told)
 {
     for (size_t i = 0; i < told->listen_count; i++) {
         if (transports_listens(n->transports, told->listen_number[i]))
@@ -61,8 +61,7 @@ void net_leave_retired(struct net *n)
 
 /* --- the whole --- */
 
-/* What is queued already stays, however low the limits are now. */
-static void limit_store(struct net *n, const struct limits *limits)
+void net_limit_store(struct net *n, const struct limits *limits)
 {
     size_t queue_max = (size_t)limits->store_jobs + limits->transactions;
     if (queue_max > n->store.queue_max)
@@ -74,7 +73,7 @@ static enum rule apply(struct net *n)
     struct net_told *old = n->told, *told = n->coming;
     const struct proxy_settings settings = net_proxy_settings(n, told);
     const struct transports_settings transports = net_transports_settings(told);
-    if (!open_listeners(n, told) || !proxy_reconfigure(n->proxy, &settings, net_now())) {
+    if (!net_open_listeners(n, told) || !proxy_reconfigure(n->proxy, &settings, net_now())) {
         leave_listeners(n, told, old);
         return RULE_NO_MEMORY;
     }
@@ -84,7 +83,7 @@ static enum rule apply(struct net *n)
     transports_set_tls(n->transports, told->tls.made, told->tls.clients); /* open connections go on with theirs */
     leave_listeners(n, old, told);
     change_vaults(n, old->setup.vaults, told->setup.vaults);
-    limit_store(n, &told->setup.limits);
+    net_limit_store(n, &told->setup.limits);
     n->log.level = (enum log_level)told->setup.log_level;
     n->log.format = (enum log_format)told->setup.log_format;
     n->events.lines_max = told->setup.limits.log_lines;

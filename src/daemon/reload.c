@@ -46,11 +46,12 @@ void reload_give_up(struct supervisor *s, const char *reason)
 
 static void change_vaults(struct supervisor *s)
 {
+    int64_t limit = s->now->config->limits.examine_seconds * INT64_C(1000) + RELOAD_RETIRE_LIMIT_MS;
     FOR_EACH_VAULT(s, c) {
         if (c->role == CHILD_COMING)
             c->role = CHILD_CURRENT;
         else if (c->state != CHILD_ABSENT && c->role == CHILD_CURRENT)
-            supervisor_retire(s, c, RELOAD_RETIRE_LIMIT_MS);
+            supervisor_retire(s, c, limit);
     }
 }
 
@@ -69,7 +70,7 @@ static void take_over(struct supervisor *s)
     if (r->other_vaults)
         change_vaults(s);
     generation_free(old);
-    r->state = RELOAD_LEAVING;
+    r->state = RELOAD_IDLE;
     LOG(s->log, LOG_LEVEL_INFO, "reloaded", log_word("changed", *changes ? changes : "nothing"));
     notify_ready(s->notify, "at work, reloaded");
 }
@@ -176,8 +177,6 @@ void reload_look(struct supervisor *s)
         r->deadline = INT64_MAX;
         supervisor_kill(s, supervisor_net(s), "it did not take the new configuration in time");
     }
-    if (r->state == RELOAD_LEAVING && vaults_have_left(s))
-        r->state = RELOAD_IDLE;
     if (r->wanted && r->state == RELOAD_IDLE && vaults_have_left(s) && supervisor_net(s)->state == CHILD_READY)
         begin(s);
 }

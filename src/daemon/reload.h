@@ -11,7 +11,7 @@
 
 enum {
     RELOAD_ANSWER_LIMIT_MS = 10000, /* from the last word to net to its answer */
-    RELOAD_RETIRE_LIMIT_MS = 20000, /* for a vault's last answers: longer than net waits for any of them */
+    RELOAD_RETIRE_LIMIT_MS = 5000,  /* for a vault's last answers, beyond limits.examine_seconds: net waits so long */
 };
 
 struct supervisor;
@@ -25,7 +25,6 @@ struct reload {
         RELOAD_IDLE,
         RELOAD_STARTING, /* its vaults */
         RELOAD_TELLING,  /* net */
-        RELOAD_LEAVING,  /* it is done; old vaults still have work */
     } state;
     struct generation *next;
     struct setup setup; /* from `next` */

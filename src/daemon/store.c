@@ -80,31 +80,27 @@ static enum course set_up(struct store *s, struct cursor *fields)
 
 /* --- messages of net --- */
 
-/* Answers from the first on, as many as leave in one call; how many that are. Net reads its channel at all times, so
- * this waits for moments; and not at all for one that has ended. */
-static size_t send_answers(int fd, const struct store_answer *first, size_t count)
+/* At most IPC_BATCH_MAX of them. False when net is gone. */
+static bool send_answers(int fd, const struct store_answer *first, size_t count)
 {
     uint8_t bytes[IPC_BATCH_MAX][ANSWER_MAX];
     struct span datagram[IPC_BATCH_MAX];
-    size_t sent = 0;
-    count = count < IPC_BATCH_MAX ? count : IPC_BATCH_MAX;
     for (size_t i = 0; i < count; i++) {
         struct writer w = writer_over(bytes[i], sizeof bytes[i]);
         ipc_write_admitted(&w, first[i].job, &first[i].admitted);
         datagram[i] = writer_span(&w);
     }
-    while (channel_send_many(fd, datagram, count, &sent) == CHANNEL_AGAIN) {
-        struct pollfd wait = {.fd = fd, .events = POLLOUT};
-        poll(&wait, 1, -1);
-    }
-    return sent;
+    return channel_send_all(fd, datagram, count);
 }
 
 static void answer(struct store *s)
 {
     const struct store_batch *b = &s->batch;
-    for (size_t done = 0, sent = 1; done < b->answer_count && sent > 0; done += sent)
-        sent = send_answers(s->net, b->answer + done, b->answer_count - done);
+    for (size_t done = 0, count; done < b->answer_count; done += count) {
+        count = b->answer_count - done < IPC_BATCH_MAX ? b->answer_count - done : IPC_BATCH_MAX;
+        if (!send_answers(s->net, b->answer + done, count))
+            return;
+    }
 }
 
 static void log_side(struct store *s, const char *name, const struct store_side *side, bool *gone)

@@ -51,30 +51,17 @@ static bool answer(struct vault *v, struct span datagram, uint8_t *reply, struct
     return !w.full;
 }
 
-/* Net reads its channel at all times, so this waits for moments. False when net is gone. */
-static bool send_answers(struct vault *v, const struct span *answered, size_t count)
-{
-    enum channel_result result = CHANNEL_DONE;
-    for (size_t sent = 0, more; sent < count && result != CHANNEL_CLOSED; sent += more) {
-        result = channel_send_many(v->net, answered + sent, count - sent, &more);
-        struct pollfd wait = {.fd = v->net, .events = POLLOUT};
-        if (result == CHANNEL_AGAIN)
-            poll(&wait, 1, -1);
-    }
-    return result != CHANNEL_CLOSED;
-}
-
 /* The jobs that wait, one after the other; their answers leave together. */
 static enum course handle_net(struct vault *v)
 {
-    struct span datagram[VAULT_BATCH], answered[VAULT_BATCH];
+    struct span datagram[IPC_VAULT_JOBS_MAX], answered[IPC_VAULT_JOBS_MAX];
     size_t count, done = 0;
-    enum channel_result result = channel_receive_many(v->net, v->datagram, datagram, VAULT_BATCH, &count);
+    enum channel_result result = channel_receive_many(v->net, v->datagram, datagram, IPC_VAULT_JOBS_MAX, &count);
     while (done < count && answer(v, datagram[done], v->reply + done * IPC_MESSAGE_MAX, &answered[done]))
         done++;
     for (size_t i = 0; i < count; i++)
         bytes_wipe((uint8_t *)(uintptr_t)datagram[i].at, datagram[i].len); /* it may have held a plain body */
-    if (!send_answers(v, answered, done) || result == CHANNEL_CLOSED)
+    if (!channel_send_all(v->net, answered, done) || result == CHANNEL_CLOSED)
         close_net(v);
     return done == count ? GO_ON : bad_message(v, "net");
 }

@@ -12,8 +12,6 @@
 
 /* A message of SIP_MESSAGE_MAX, decoded, opened on MIME_DEPTH_MAX levels, and its archive record. */
 enum { VAULT_ARENA = 4 * 1024 * 1024 };
-/* Jobs taken, and answers given, in one system call: as many as net gives a vault at once. */
-enum { VAULT_BATCH = 4 };
 
 /*  X(name) */
 #define VAULT_COUNTERS(X)                                                                                              \
@@ -42,7 +40,7 @@ struct vault {
     int net;                       /* the channel to net; -1: none */
     bool ending;                   /* it ends as soon as net has closed the channel */
     int64_t epoch_ends;            /* monotonic milliseconds; 0: no epoch is under way */
-    uint8_t *datagram, *reply;     /* VAULT_BATCH times IPC_MESSAGE_MAX bytes each */
+    uint8_t *datagram, *reply;     /* IPC_VAULT_JOBS_MAX times IPC_MESSAGE_MAX bytes each */
     struct ipc_examined answer;    /* of the job at hand */
     struct vault_counters counters;
 };

@@ -11,8 +11,8 @@ bool vault_open(struct vault *v)
 {
     *v = (struct vault){.log = v->log, .net = -1};
     v->trust = trust_new();
-    v->datagram = calloc(2 * VAULT_BATCH, IPC_MESSAGE_MAX);
-    v->reply = v->datagram ? v->datagram + VAULT_BATCH * IPC_MESSAGE_MAX : NULL;
+    v->datagram = calloc(2 * IPC_VAULT_JOBS_MAX, IPC_MESSAGE_MAX);
+    v->reply = v->datagram ? v->datagram + IPC_VAULT_JOBS_MAX * IPC_MESSAGE_MAX : NULL;
     return arena_open(&v->arena, VAULT_ARENA) && v->trust && v->datagram;
 }
 
@@ -27,7 +27,9 @@ void vault_close(struct vault *v)
         free((void *)(uintptr_t)v->middle.name[i].at);
     trust_free(v->trust);
     arena_close(&v->arena);
-    free(v->datagram); /* wiped after each use */
+    if (v->datagram)
+        bytes_wipe(v->datagram, 2 * (size_t)IPC_VAULT_JOBS_MAX * IPC_MESSAGE_MAX);
+    free(v->datagram);
 }
 
 static enum rule add_identity(struct vault *v, struct cursor *fields)

@@ -2,6 +2,7 @@
 #include "ipc/ipc.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -153,6 +154,18 @@ enum channel_result channel_send_many(int fd, const struct span *datagram, size_
     while (sent < 0 && errno == EINTR);
     *done = sent > 0 ? (size_t)sent : 0;
     return result_of(sent);
+}
+
+bool channel_send_all(int fd, const struct span *datagram, size_t count)
+{
+    enum channel_result result = CHANNEL_DONE;
+    for (size_t sent = 0, more; sent < count && result != CHANNEL_CLOSED; sent += more) {
+        result = channel_send_many(fd, datagram + sent, count - sent, &more);
+        struct pollfd wait = {.fd = fd, .events = POLLOUT};
+        if (result == CHANNEL_AGAIN)
+            poll(&wait, 1, -1);
+    }
+    return result != CHANNEL_CLOSED;
 }
 
 /* Descriptors that came where there is no room for them: the kernel has closed them, and says MSG_CTRUNC. */

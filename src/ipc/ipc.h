@@ -22,6 +22,7 @@ enum {
     IPC_CONTROL_FD = 3, /* a child's channel to the parent */
     IPC_RECORD_MAX = 224 * 1024, /* bytes of an archive record: it travels with a verdict */
     IPC_BLOB_MAX = CONFIG_CRL_MAX,
+    IPC_VAULT_JOBS_MAX = 4, /* that a vault has at once: as few as keep it busy, since they die with it */
     IPC_VAULTS_MAX = 2 * CONFIG_VAULTS_MAX, /* numbers of vaults: in a reload, old and new ones run side by side */
 };
 
@@ -31,7 +32,7 @@ enum ipc_kind {
     IPC_SETUP_CRL,        /* vault: one revocation list, DER */
     IPC_SETUP_IDENTITY,   /* vault: certificate and private key, DER */
     IPC_SETUP_READER,     /* vault: the certificate of one reader of the archive */
-    IPC_SETUP_VAULT,      /* vault: names, window, legacy; ends its setup */
+    IPC_SETUP_VAULT,      /* vault: names, window, legacy, limits; ends its setup */
     IPC_SETUP_STORE,      /* store: paths; ends its setup */
     IPC_SETUP_LISTEN,     /* net: one listening socket, with its descriptor */
     IPC_SETUP_ROUTE,      /* net: one route */
@@ -218,6 +219,8 @@ enum channel_result channel_receive(int fd, uint8_t *buffer, size_t buffer_len, 
  * IPC_BATCH_MAX are taken; what is received lies in `buffer`, `max` times IPC_MESSAGE_MAX bytes, of which only those
  * that are written to become memory. A datagram with descriptors closes the channel. */
 enum channel_result channel_send_many(int fd, const struct span *datagram, size_t count, size_t *done);
+/* All of them, to an end that reads at all times: waits for moments. False when the channel is closed. */
+bool channel_send_all(int fd, const struct span *datagram, size_t count);
 enum channel_result channel_receive_many(int fd, uint8_t *buffer, struct span *datagram, size_t max, size_t *done);
 
 /* A child tells the parent over IPC_CONTROL_FD how its setup ended: IPC_READY for RULE_OK, else IPC_FAILED with the

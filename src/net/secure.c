@@ -35,8 +35,7 @@ static void fail(struct connection *c, enum rule why)
 {
     struct transports *t = c->owner;
     t->counters.tls_failed[failure_of(why)]++;
-    if (t->owner.handshake_failed)
-        t->owner.handshake_failed(t->owner.context, &c->remote, tls_host(c->tls), why);
+    t->owner.handshake_failed(t->owner.context, &c->remote, tls_host(c->tls), why);
     connection_end(c);
 }
 

@@ -35,7 +35,7 @@ struct transports_owner {
     /* A message given to transports_send was not sent, or not whole. Never called for transaction 0. */
     void (*failed)(void *context, uint64_t transaction);
     /* The handshake of TLS failed; `host` is whom it was to lead to, empty where the other end opened it. The
-     * connection is closed. May be null. */
+     * connection is closed. */
     void (*handshake_failed)(void *context, const struct hop *remote, struct span host, enum rule why);
     /* A connection has closed. */
     void (*closed)(void *context, const struct hop *remote);
@@ -90,7 +90,7 @@ bool transports_pending(const struct transports *t);
 #define TRANSPORTS_COUNTERS(X)                                                                                         \
     X(datagrams_in) X(datagrams_out) X(datagrams_lost) /* lost: the socket's buffer was full */                        \
     X(accepted) X(connected) X(refused)                /* refused: at the limit of connections */                      \
-    X(output_full)                                     /* closed: the other end does not read */                       \
+    X(output_full)                                     /* not sent: the other end does not read what waits */           \
     X(tls_handshakes) X(tls_resumed)                   /* done; of these with a session of before */
 
 /* Why handshakes failed. */

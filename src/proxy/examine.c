@@ -12,7 +12,7 @@ static enum rule read_outline(struct proxy *p, const struct sip_message *m)
 static uint32_t vault_window(const struct proxy *p)
 {
     uint32_t jobs = p->settings.limits.jobs_per_vault;
-    return jobs < PROXY_VAULT_WINDOW ? jobs : PROXY_VAULT_WINDOW;
+    return jobs < IPC_VAULT_JOBS_MAX ? jobs : IPC_VAULT_JOBS_MAX;
 }
 
 /* The number of the vault that can take a job soonest; IPC_VAULTS_MAX when none can take one. */

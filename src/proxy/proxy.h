@@ -41,7 +41,6 @@
 
 enum {
     PROXY_UDP_MAX = 1300,         /* a longer request goes by TCP (RFC 3261 18.1.1) */
-    PROXY_VAULT_WINDOW = 4,       /* jobs that a vault has at once: as few as keep it busy, since they die with it */
     PROXY_GATHER_MAX_MS = 30000,  /* how long the branches of a forked request other than INVITE may take: its sender
                                      waits for 64*T1, which is 32 s, and not for a 408 (RFC 4320 4.2) */
     PROXY_CALL_ID_MAX = 128,      /* bytes of a Call-ID in an event; a longer one is cut */

@@ -39,8 +39,8 @@ BIO_METHOD *tls_socket_method(void);
 bool tls_socket_attach(struct tls *t);
 
 /* verify.c */
-/* Called by OpenSSL in place of its own verification: with `context` as argument. */
-int tls_verify(X509_STORE_CTX *store, void *context);
+/* Called by OpenSSL in place of its own verification. */
+int tls_verify(X509_STORE_CTX *store, void *unused);
 /* After the handshake: takes the other end's certificate, and looks at it again where a session was resumed. */
 enum rule tls_take_peer(struct tls *t);
 

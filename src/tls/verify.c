@@ -64,11 +64,11 @@ static int error_of(enum rule rule)
     }
 }
 
-int tls_verify(X509_STORE_CTX *store, void *context)
+int tls_verify(X509_STORE_CTX *store, void *unused)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls *t = SSL_get_app_data(ssl);
-    (void)context;
+    (void)unused;
     enum rule rule = judge(t, X509_STORE_CTX_get0_cert(store), X509_STORE_CTX_get0_untrusted(store));
     if (rule != RULE_OK)
         t->why = rule;

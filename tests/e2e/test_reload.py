@@ -264,6 +264,13 @@ def a_rule_that_was_watched_is_enforced():
 
 
 @case
+def legacy_algorithms_are_switched_on():
+    with Running() as r:
+        r.change("keys", legacy=["cbc"])
+        assert r.reload() == "keys"
+
+
+@case
 def a_route_is_changed_and_the_processes_stay():
     with Running(policy=[]) as r, sip.Client(r.daemon.address()) as client:
         other = sip.Server()
