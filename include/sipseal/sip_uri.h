@@ -34,7 +34,9 @@ enum sip_transport sip_uri_transport(const struct sip_uri *uri);
 
 /* "udp", "tcp", "tls" in any case, as in a URI or a Via. */
 enum sip_transport sip_transport_of(struct span text);
-const char *sip_transport_name(enum sip_transport transport); /* "UDP" */
+/* "UDP", as in a Via; and "udp", as in a URI. Empty for SIP_TRANSPORT_NONE and _OTHER. */
+const char *sip_transport_name(enum sip_transport transport);
+const char *sip_transport_word(enum sip_transport transport);
 
 /* Whether two URIs are the same address-of-record as protocol.md 2.1 compares identities: user unescaped and exact,
  * host without regard to case; sip or sips, port and parameters ignored. Never true for other schemes. */

@@ -1,6 +1,7 @@
 #include "capture/capture.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "capture/fragments.h"
 #include "capture/streams.h"
@@ -130,6 +131,11 @@ void capture_end(struct capture *c)
     c->counters.streams_lost += streams_unfinished(c->streams);
 }
 
+bool capture_same_endpoint(const struct capture_endpoint *a, const struct capture_endpoint *b)
+{
+    return a->is_ipv6 == b->is_ipv6 && a->port == b->port && memcmp(a->address, b->address, sizeof a->address) == 0;
+}
+
 /* --- messages --- */
 
 static bool take_framed(struct capture *c, struct stream *st, struct capture_message *m)
@@ -179,6 +185,5 @@ bool capture_next(struct capture *c, struct capture_message *m)
     }
     m->seconds = c->seconds;
     m->microseconds = c->microseconds;
-    c->counters.messages++;
     return true;
 }

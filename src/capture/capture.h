@@ -36,6 +36,7 @@ struct capture_endpoint {
     uint8_t address[16]; /* IPv4: the first four, the rest zero */
     uint16_t port;
 };
+bool capture_same_endpoint(const struct capture_endpoint *a, const struct capture_endpoint *b);
 
 struct capture_packet {
     struct span bytes; /* as captured; may be cut off */
@@ -62,7 +63,6 @@ struct capture_counters {
     uint64_t streams_not_sip;    /* directions that began with something else */
     uint64_t streams_tls;        /* of these: that began with TLS */
     uint64_t streams_lost;       /* holes that were passed over, directions that gave way or end within a message */
-    uint64_t messages;
 };
 
 struct capture;

@@ -33,15 +33,10 @@ void fragments_free(struct fragments *f)
     free(f);
 }
 
-static bool same_endpoint(const struct capture_endpoint *a, const struct capture_endpoint *b)
-{
-    return a->is_ipv6 == b->is_ipv6 && memcmp(a->address, b->address, sizeof a->address) == 0;
-}
-
 static bool belongs(const struct datagram *d, const struct ip_packet *p)
 {
     return d->open && d->identification == p->identification && d->protocol == p->protocol &&
-           same_endpoint(&d->from, &p->from) && same_endpoint(&d->to, &p->to);
+           capture_same_endpoint(&d->from, &p->from) && capture_same_endpoint(&d->to, &p->to);
 }
 
 static void close_datagram(struct datagram *d, uint64_t *lost)

@@ -88,7 +88,8 @@ static enum packet_result take_payload(struct cursor *c, size_t len, struct span
         *payload = cursor_rest(c);
         return PACKET_CUT_OFF;
     }
-    return cursor_take(c, len, payload) ? PACKET_DONE : PACKET_MALFORMED;
+    cursor_take(c, len, payload); /* all of it is there */
+    return PACKET_DONE;
 }
 
 static enum packet_result take_ipv4(struct span bytes, struct ip_packet *p)
@@ -160,8 +161,6 @@ static enum packet_result take_ipv6(struct span bytes, struct ip_packet *p)
         return PACKET_MALFORMED;
     size_t total = length ? length : cursor_left(&c); /* jumbo, or segmentation offload */
     enum packet_result result = take_payload(&c, total, &p->payload);
-    if (result == PACKET_MALFORMED)
-        return result;
     enum packet_result extensions = packet_take_extensions(p);
     return extensions == PACKET_DONE ? result : extensions;
 }

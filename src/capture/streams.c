@@ -213,7 +213,7 @@ static void take_data(struct streams *s, struct stream *st, uint32_t sequence, s
 
 static bool is_between(const struct stream *st, const struct ip_packet *p)
 {
-    return memcmp(&st->from, &p->from, sizeof st->from) == 0 && memcmp(&st->to, &p->to, sizeof st->to) == 0;
+    return capture_same_endpoint(&st->from, &p->from) && capture_same_endpoint(&st->to, &p->to);
 }
 
 static void end_stream(struct streams *s, struct stream *st)

@@ -410,24 +410,17 @@ static enum exit_code find_certificates(struct cli *cli, const char *folder, str
     return EXIT_DONE;
 }
 
-static enum certificate_use use_of(const struct certificate *c)
-{
-    if (c->for_tls)
-        return c->purpose_server ? USE_TLS_SERVER : USE_TLS_CLIENT;
-    return c->may_sign ? USE_SIGN : USE_SEAL;
-}
-
 /* A list can only take back what its own authority gave. */
 static enum exit_code check_issuer(struct authority *a, const struct certificate *c, int64_t now)
 {
     struct trust *trust = trust_new();
     enum rule rule = trust ? trust_add_anchor(trust, a->identity.certificate->der) : RULE_NO_MEMORY;
     if (rule == RULE_OK)
-        rule = trust_check(trust, c, NULL, 0, use_of(c), now);
+        rule = trust_chain(trust, c, NULL, 0, now);
     trust_free(trust);
     if (rule == RULE_CERT_UNTRUSTED)
         return cli_fail(EXIT_REFUSED, "another authority issued this certificate; name its folder with --ca");
-    if (rule == RULE_OK || rule == RULE_CERT_EXPIRED || rule == RULE_CERT_USAGE)
+    if (rule == RULE_OK || rule == RULE_CERT_EXPIRED)
         return EXIT_DONE;
     return cli_fail(EXIT_REFUSED, "the certificate cannot be revoked: %s; see whether it is the right one",
                     rule_sentence(rule));

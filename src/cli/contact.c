@@ -72,11 +72,6 @@ static enum exit_code read_certificates(struct adding *a)
                          "it must hold the contact's certificate in PEM");
 }
 
-static bool can_be_sealed_to(const struct certificate *c)
-{
-    return c->may_agree || c->may_encipher;
-}
-
 static enum exit_code fail_several(const struct adding *a)
 {
     return cli_fail(EXIT_USAGE, "%s: the certificates name several; say which with --name", a->path);
@@ -115,9 +110,7 @@ static enum exit_code choose_certificates(struct adding *a, int64_t now)
         struct certificate *c = a->bag[i];
         if (!keyring_names(c, &a->party))
             continue;
-        enum rule rule = can_be_sealed_to(c)
-                             ? trust_check(a->keyring.trust, c, a->bag, a->bag_count, USE_SEAL, now)
-                             : RULE_CERT_USAGE;
+        enum rule rule = trust_check(a->keyring.trust, c, a->bag, a->bag_count, USE_SEAL, now);
         if (rule == RULE_OK && a->count < KEYRING_OF_PARTY_MAX)
             a->certificate[a->count++] = c;
         else if (rule != RULE_OK && (broken == RULE_IDENTITY_MISMATCH || rule != RULE_CERT_USAGE))

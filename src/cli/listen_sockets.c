@@ -78,11 +78,6 @@ static const struct net_place *reachable(const struct listen_sockets *sockets, c
     return NULL;
 }
 
-static const char *transport_param(const struct net_place *registrar)
-{
-    return registrar->transport == SIP_UDP ? "" : registrar->transport == SIP_TLS ? ";transport=tls" : ";transport=tcp";
-}
-
 bool listen_contact(const struct listen_sockets *sockets, const struct net_place *registrar, struct span user,
                     char out[LISTEN_URI_MAX])
 {
@@ -96,7 +91,8 @@ bool listen_contact(const struct listen_sockets *sockets, const struct net_place
             return false;
         net_set_port(&shown, net_port(place));
     }
-    int len = snprintf(out, LISTEN_URI_MAX, "sip:%.*s@%s%s", SPAN_ARGS(user), net_place_text(&shown, text),
-                       transport_param(registrar));
+    bool named = registrar->transport != SIP_UDP; /* which is what a URI without the parameter means */
+    int len = snprintf(out, LISTEN_URI_MAX, "sip:%.*s@%s%s%s", SPAN_ARGS(user), net_place_text(&shown, text),
+                       named ? ";transport=" : "", named ? sip_transport_word(registrar->transport) : "");
     return len > 0 && len < LISTEN_URI_MAX;
 }

@@ -75,13 +75,20 @@ static bool is_text(const struct received_part *part)
 }
 
 /* Whom the labels ask to do what: by the sealing, and by the signature around it. */
+/* What a label that does not say it asks of a middle: to verify what is signed and not sealed, else to view
+ * (protocol.md 3). */
+static enum label_action asked_of(const struct received_part *part)
+{
+    return part->sealed || part->proof.broken == RULE_SIGNATURE_ABSENT ? LABEL_VIEW : LABEL_VERIFY;
+}
+
 static void print_middles(const struct part_report *p)
 {
     const struct labels *labels = &p->message->incoming->outline.labels;
     const struct received_part *part = p->part;
     if (part->outer_signed)
         labels_print_of(labels, part->outer_cid, LABEL_VERIFY, "");
-    labels_print_of(labels, part->cid, part->sealed ? LABEL_VIEW : LABEL_VERIFY, "");
+    labels_print_of(labels, part->cid, asked_of(part), "");
 }
 
 static json_t *json_middles(const struct part_report *p)
@@ -89,7 +96,7 @@ static json_t *json_middles(const struct part_report *p)
     const struct labels *labels = &p->message->incoming->outline.labels;
     const struct received_part *part = p->part;
     json_t *list = part->outer_signed ? labels_json_of(labels, part->outer_cid, LABEL_VERIFY) : json_array();
-    json_t *inside = labels_json_of(labels, part->cid, part->sealed ? LABEL_VIEW : LABEL_VERIFY);
+    json_t *inside = labels_json_of(labels, part->cid, asked_of(part));
     json_array_extend(list, inside);
     json_decref(inside);
     return list;
@@ -202,11 +209,6 @@ static void save_message(const struct message_report *r)
 
 /* --- the whole message --- */
 
-static const char *transport_word(enum sip_transport transport)
-{
-    return transport == SIP_UDP ? "udp" : transport == SIP_TLS ? "tls" : "tcp";
-}
-
 static void print_json(const struct message_report *r)
 {
     const struct incoming *in = r->incoming;
@@ -224,7 +226,7 @@ static void print_json(const struct message_report *r)
     json_object_set_new(out, "for_me", json_boolean(in->for_me));
     json_object_set_new(out, "call_id", cli_json_text(context->call_id));
     json_object_set_new(out, "cseq", json_integer(context->cseq));
-    json_object_set_new(out, "transport", json_string(transport_word(r->event->peer.transport)));
+    json_object_set_new(out, "transport", json_string(sip_transport_word(r->event->peer.transport)));
     json_object_set_new(out, "source", json_string(net_place_text(&r->event->peer, source)));
     json_object_set_new(out, "body_bytes", json_integer((json_int_t)in->outline.source.body.body.len));
     if (sha256(in->outline.source.body.body, hash))

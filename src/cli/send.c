@@ -137,11 +137,6 @@ static void json_result(const struct sending *s, json_t *out)
         json_object_set_new(out, "next", json_string(s->outcome.next));
 }
 
-static const char *transport_word(const struct sending *s)
-{
-    return s->place.transport == SIP_UDP ? "udp" : s->place.transport == SIP_TLS ? "tls" : "tcp";
-}
-
 static void print_json(const struct sending *s)
 {
     static const char *const protections[] = {
@@ -160,7 +155,7 @@ static void print_json(const struct sending *s)
     json_object_set_new(out, "readers", json_readers(&plan->part[0]));
     json_object_set_new(out, "parts", json_parts(plan));
     json_object_set_new(out, "middles", json_middles(plan));
-    json_object_set_new(out, "transport", json_string(transport_word(s)));
+    json_object_set_new(out, "transport", json_string(sip_transport_word(s->place.transport)));
     json_object_set_new(out, "peer", json_string(net_place_text(&s->place, peer)));
     json_object_set_new(out, "body_bytes", json_integer((json_int_t)s->body.body.len));
     if (sha256(s->body.body, hash))
@@ -236,7 +231,7 @@ static enum exit_code fail_network(const struct sending *s, const char *problem)
 {
     char peer[NET_ADDRESS_TEXT_MAX];
     return cli_fail(EXIT_NETWORK, "%s (%s): %s; see whether the server is running there",
-                    net_place_text(&s->place, peer), transport_word(s), problem);
+                    net_place_text(&s->place, peer), sip_transport_word(s->place.transport), problem);
 }
 
 static enum exit_code fail_tls(const struct sending *s)

@@ -76,7 +76,4 @@ enum oid oid_of(struct span octets);
 /* The content octets; empty for OID_UNKNOWN. */
 struct span oid_octets(enum oid oid);
 
-/* "2.16.840.1.101.3.4.2.1"; empty for OID_UNKNOWN. */
-const char *oid_dotted(enum oid oid);
-
 #endif

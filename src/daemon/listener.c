@@ -35,15 +35,10 @@ static struct shown show(const struct hop *hop)
     return s;
 }
 
-static const char *transport_word(enum sip_transport transport)
-{
-    return transport == SIP_UDP ? "udp" : transport == SIP_TCP ? "tcp" : "tls";
-}
-
 void listener_write_uri(char out[LISTENER_URI_MAX], const struct hop *hop)
 {
     struct shown s = show(hop);
-    snprintf(out, LISTENER_URI_MAX, s.ipv6 ? "%s://[%s]:%u" : "%s://%s:%u", transport_word(hop->transport), s.host,
+    snprintf(out, LISTENER_URI_MAX, s.ipv6 ? "%s://[%s]:%u" : "%s://%s:%u", sip_transport_word(hop->transport), s.host,
              s.port);
 }
 
@@ -124,7 +119,7 @@ static void log_listener(const struct log *log, const struct hop *hop)
     char uri[LISTENER_URI_MAX];
     struct shown s = show(hop);
     listener_write_uri(uri, hop);
-    LOG(log, LOG_LEVEL_INFO, "listening", log_word("transport", transport_word(hop->transport)),
+    LOG(log, LOG_LEVEL_INFO, "listening", log_word("transport", sip_transport_word(hop->transport)),
         log_word("address", s.host), log_number("port", s.port), log_word("listen", uri));
 }
 

@@ -140,3 +140,19 @@ const char *sip_transport_name(enum sip_transport transport)
     }
     return "";
 }
+
+const char *sip_transport_word(enum sip_transport transport)
+{
+    switch (transport) {
+    case SIP_UDP:
+        return "udp";
+    case SIP_TCP:
+        return "tcp";
+    case SIP_TLS:
+        return "tls";
+    case SIP_TRANSPORT_NONE:
+    case SIP_TRANSPORT_OTHER:
+        break;
+    }
+    return "";
+}

@@ -169,6 +169,11 @@ def a_revoked_certificate_is_in_the_list_and_refused_by_those_who_have_it():
     with open(f"{keys}/trust.pem", "rb") as f:
         assert f.read().count(b"BEGIN X509 CRL") == 1
     ask(home, "ca", "revoke", "--ca", ca, s.home(BOB).party.certificate, status=REFUSED, says="another authority")
+    # Whatever a certificate is for: its own authority takes it back, and another does not.
+    for authority, status, says in ((ca, DONE, ""), (s.ca, REFUSED, "another authority")):
+        odd = os.path.join(home.path, "odd")
+        openssl.issue(authority, odd, "server", "DNS:server.example", usage="keyCertSign", purpose="serverAuth")
+        ask(home, "ca", "revoke", "--ca", ca, f"{odd}/server.pem", status=status, says=says)
 
 
 # --- contacts ---

@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include <openssl/objects.h>
 #include <stdlib.h>
 
 #include "cms/der.h"
@@ -300,10 +301,27 @@ static void every_object_identifier_is_well_formed_and_stands_once(void **state)
         der_put_oid(&w, (enum oid)i);
         assert_true(der_well_formed(der_written(&w)));
         assert_int_equal(oid_of(oid_octets((enum oid)i)), i);
-        assert_true(strlen(oid_dotted((enum oid)i)) > 0);
     }
     assert_int_equal(oid_of(SPAN("\x2a\x03")), OID_UNKNOWN);
     assert_int_equal(oid_of(SPAN("")), OID_UNKNOWN);
+}
+
+static void the_octets_are_those_of_the_dotted_form(void **state)
+{
+    (void)state;
+#define OID_ROW(constant, dotted, octets, source) {constant, dotted},
+    static const struct {
+        enum oid oid;
+        const char *dotted;
+    } row[] = {OIDS(OID_ROW)};
+#undef OID_ROW
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        ASN1_OBJECT *object = OBJ_txt2obj(row[i].dotted, 1);
+        assert_non_null(object);
+        assert_int_equal(OBJ_length(object), oid_octets(row[i].oid).len);
+        assert_memory_equal(OBJ_get0_data(object), oid_octets(row[i].oid).at, OBJ_length(object));
+        ASN1_OBJECT_free(object);
+    }
 }
 
 int main(void)
@@ -324,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_writer_without_room_says_so_and_stays_within_its_bytes),
         cmocka_unit_test(a_set_is_written_in_order),
         cmocka_unit_test(every_object_identifier_is_well_formed_and_stands_once),
+        cmocka_unit_test(the_octets_are_those_of_the_dotted_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
