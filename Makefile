@@ -81,4 +81,4 @@ uninstall:
 clean:
 	rm -rf $(BUILD) $(BUILD_TEST) $(BUILD_FUZZ)
 
-.PHONY: all help deps test demo bench mutants fuzz install install-check clean
+.PHONY: all help deps test demo bench mutants fuzz install uninstall install-check clean

@@ -10,7 +10,9 @@ import shutil
 import tempfile
 
 from craft import Party
+import sip
 from processes import Process, children, run
+from rules import RULES
 
 ALICE, BOB = "alice@home.example", "bob@far.example"
 PROXY1, PROXY2 = "proxy1.home.example", "proxy2.far.example"
@@ -213,3 +215,18 @@ class Site:
                 errors.append(str(error))
         shutil.rmtree(self.path, ignore_errors=True)
         assert not errors, "\n".join(errors)
+
+
+def refused(daemon, data, rule, call_id=None):
+    """The daemon refuses the request by that rule: its response, its Warning, its log line. Gives the response."""
+    status, sentence = RULES[rule]
+    mark = daemon.process.mark()
+    answer = sip.ask(daemon.address(), data)
+    assert answer is not None, f"the connection was closed\n{daemon.process.log()}"
+    told = f"{answer.start}; Warning: {answer['warning']}\n{daemon.process.log()[-3000:]}"
+    assert answer.status == status, f"{rule} is answered {status}, not: {told}"
+    assert answer["warning"] == f'399 {daemon.name} "{sentence}"', f"the Warning of {rule}: {told}"
+    call_id = call_id or sip.Message(data)["call-id"]
+    daemon.process.wait_for(rf'event=\S+ .*rule={rule}\b.*call_id="?{call_id}\b'
+                            rf'|call_id="?{call_id}\b.*rule={rule}\b', after=mark)
+    return answer

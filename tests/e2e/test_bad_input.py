@@ -14,8 +14,7 @@ import openssl  # noqa: E402
 import sip  # noqa: E402
 from cases import case, need, run_cases  # noqa: E402
 from craft import (ATTACHMENT, Draft, Party, SEALED_TYPE, date_of, entity, flip, mixed)  # noqa: E402
-from rules import RULES  # noqa: E402
-from sites import ALICE, ARCHIVE_RULE, AUDITOR, BOB, MALLORY, PROXY1, Daemon, Site  # noqa: E402
+from sites import ALICE, ARCHIVE_RULE, AUDITOR, BOB, MALLORY, PROXY1, Daemon, Site, refused  # noqa: E402
 
 CANARY = "canary" + os.urandom(8).hex()
 
@@ -57,17 +56,8 @@ class World:
 
     def refused(self, data, rule, call_id=None):
         """It is refused by that rule, and nothing arrives at the server."""
-        status, sentence = RULES[rule]
-        mark = self.daemon.process.mark()
-        answer = self.ask(data)
-        assert answer is not None, f"the connection was closed\n{self.daemon.process.log()}"
-        told = f"{answer.start}; Warning: {answer['warning']}\n{self.daemon.process.log()[-3000:]}"
-        assert answer.status == status, f"{rule} is answered {status}, not: {told}"
-        assert answer["warning"] == f'399 {PROXY1} "{sentence}"', f"the Warning of {rule}: {told}"
-        call_id = call_id or sip.Message(data)["call-id"]
-        self.daemon.process.wait_for(rf'event=\S+ .*rule={rule}\b.*call_id="?{call_id}\b'
-                                     rf'|call_id="?{call_id}\b.*rule={rule}\b', after=mark)
-        assert not self.arrived(call_id), "it was forwarded"
+        answer = refused(self.daemon, data, rule, call_id)
+        assert not self.arrived(call_id or sip.Message(data)["call-id"]), "it was forwarded"
         return answer
 
     def arrived(self, call_id):

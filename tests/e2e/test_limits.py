@@ -91,7 +91,11 @@ def while_one_client_floods_a_halted_vault_another_finds_room_and_all_of_its_mes
             refused = statuses(flooder, FLOOD - accepted)
             assert set(refused) == {503}, refused
             other.send(b"".join(polite))
-            w.daemon.process.log()
+            # What net answers by itself, once it has read what stands before it.
+            other.send(sip.request("OPTIONS", "sip:nobody@home.example", [
+                ("From", "<sip:alice@home.example>;tag=o"), ("To", "<sip:nobody@home.example>"),
+                ("Call-ID", "behind@test"), ("CSeq", "1 OPTIONS")]))
+            assert other.final()["call-id"] == "behind@test"
             os.kill(vault, signal.SIGCONT)
             assert statuses(other, 2) == [200, 200], w.daemon.process.log()[-3000:]
             assert statuses(flooder, accepted) == [200] * accepted
@@ -173,9 +177,11 @@ def new_certificates_without_end_are_503_with_retry_after_and_a_known_signer_pas
 @case
 def the_counters_are_logged_at_the_end_too_and_a_signal_to_all_ends_nobody():
     w = world()
-    for pid in w.daemon.children().values():
+    before = w.daemon.children()
+    for pid in before.values():
         os.kill(pid, signal.SIGUSR1)
     w.counters()
+    assert w.daemon.children() == before
     mark = w.daemon.process.mark()
     w.daemon.stop()
     for process, group in (("net", "sip"), ("vault-1", "vault"), ("store", "store")):

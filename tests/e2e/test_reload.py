@@ -364,7 +364,7 @@ def the_number_of_vaults_and_the_level_of_the_log_change():
         for section in ("keys", "policy", "archive"):
             del r.configuration[section]
         r.configuration["server"]["vaults"] = 1
-        assert "event=not-reloaded" in r.refused()  # the archive cannot go while the processes run
+        assert 'key=archive.path problem="it cannot change while the processes run"' in r.refused()
 
 
 # --- many ---

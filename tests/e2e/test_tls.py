@@ -475,7 +475,7 @@ class Open:
 
     def __init__(self, daemon):
         context = ssl.create_default_context(cafile=world().trust)
-        context.check_hostname = False  # names are looked at by `subject`
+        context.check_hostname = False  # names are looked at by `names`
         self.socket = context.wrap_socket(socket.create_connection(daemon.address("tls")))
         self.socket.settimeout(20)
 
