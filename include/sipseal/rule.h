@@ -45,7 +45,7 @@
     X(RULE_SIP_CANCELLED, "sip.cancelled", 487, "the request was cancelled by its sender")                             \
     X(RULE_SIP_NO_TRANSACTION, "sip.no-transaction", 481, "the request belongs to no transaction that is known here")  \
     X(RULE_SIP_STRAY, "sip.stray", 0, "the response belongs to no request that is open here")                          \
-    X(RULE_SIP_UNREACHABLE, "sip.unreachable", 503, "the next hop cannot be reached")                                  \
+    X(RULE_SIP_UNREACHABLE, "sip.unreachable", 500, "the next hop cannot be reached")                                  \
     X(RULE_SIP_TIMEOUT, "sip.timeout", 408, "the next hop did not answer in time")                                     \
     X(RULE_SIP_CONGESTION, "sip.congestion", 513,                                                                      \
       "the message is over 1300 bytes and the path is not known to be congestion-safe")                                \

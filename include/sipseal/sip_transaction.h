@@ -29,6 +29,7 @@ enum {
     SIP_TRYING_MS = 200,        /* an INVITE is answered, with 100 at least, within this time (17.2.1) */
     SIP_TIMER_D_MIN_MS = 32000, /* timer D whatever T1 is (17.1.1.2) */
     SIP_TRANSACTION_KEY_LEN = 16,
+    SIP_TRANSACTION_BYTES_MAX = 256 * 1024 * 1024, /* of messages kept for retransmission */
 };
 
 /* "z9hG4bK": a branch that begins with it is unique (RFC 3261 8.1.1.7). */
@@ -37,7 +38,7 @@ enum {
 struct sip_transaction_settings {
     uint32_t t1, t2, t4; /* milliseconds; 0: the values above */
     size_t count_max;    /* transactions open at once; 0: 100,000 */
-    size_t bytes_max;    /* of messages kept for retransmission, above which no transaction is begun; 0: 256 MiB */
+    size_t bytes_max;    /* of messages kept for retransmission, above which no transaction is begun; 0: as above */
     bool find_merged;    /* for a user agent: tell merged requests (RFC 3261 8.2.2.2); a proxy must not (16.3) */
     /* Random and secret: strangers choose branches, and must not choose which of them collide. */
     uint8_t key[SIP_TRANSACTION_KEY_LEN];

@@ -16,15 +16,17 @@ static bool is_option_tag(struct span tag)
     return tag.len > 0;
 }
 
+/* A list has one tag at least (20.29, 20.32). */
 static bool list_option_tags(struct writer *w, struct span list)
 {
-    while (list.len > 0) {
+    for (bool more = true; more;) {
         size_t comma = span_find(list, ',');
         struct span tag = span_trim(span_part(list, 0, comma));
         if (!is_option_tag(tag))
             return false;
         writer_text(w, w->len ? ", " : "Unsupported: ");
         writer_put(w, tag);
+        more = comma < list.len;
         list = span_part(list, comma + 1, list.len);
     }
     return true;
@@ -71,6 +73,8 @@ static enum rule check_forwarding(const struct proxy *p, const struct sip_messag
 {
     if (m->has_max_forwards && m->max_forwards == 0)
         return RULE_SIP_MAX_FORWARDS;
+    if (m->header_count + PROXY_EDIT_LINES > SIP_HEADERS_MAX || m->head.len + PROXY_EDIT_BYTES > SIP_HEAD_MAX)
+        return RULE_SIP_HEADERS;
     return has_looped(p, m) ? RULE_SIP_LOOP : RULE_OK;
 }
 
@@ -169,6 +173,13 @@ static enum rule find_target(struct proxy *p, const struct pass *pass, const str
     return routing_target(&p->routing, p->location, m, routes, p->now.monotonic, target);
 }
 
+/* What may go on nowhere is told so, whether or not there is somewhere to go (16.3 comes before 16.5). */
+static enum rule without_target(const struct proxy *p, const struct sip_message *m, enum rule rule)
+{
+    enum rule first = rule == RULE_SIP_ROUTE || rule == RULE_SIP_NOT_REGISTERED ? check_forwarding(p, m) : RULE_OK;
+    return first != RULE_OK ? first : rule;
+}
+
 void admit(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
     struct target target;
@@ -179,7 +190,7 @@ void admit(struct proxy *p, struct pass *pass, const struct sip_message *m)
     }
     enum rule rule = find_target(p, pass, m, &target, &routes);
     if (rule != RULE_OK)
-        refuse_pass(p, pass, m, rule);
+        refuse_pass(p, pass, m, without_target(p, m, rule));
     else if (target.kind == TARGET_SELF)
         serve(p, pass, m);
     else if (target.kind != TARGET_REGISTRAR)

@@ -1,4 +1,5 @@
 /* What the ends of branches lead to (RFC 3261 16.7): a response upstream, the next branches, or waiting for others. */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "proxy/core.h"
@@ -10,11 +11,20 @@ static bool is_challenge(int status)
     return status == 401 || status == 407;
 }
 
+/* Nobody hears of a 408 to a request other than INVITE (RFC 4320 4.2). */
+static bool stays_unsaid(const struct pass *pass, int status)
+{
+    return !pass->invite && status == 408;
+}
+
 /* Smaller is better (step 6): 6xx, then the lowest class; of 4xx first what tells the sender how to try again. What a
- * branch only counts as having answered comes behind what another really did. */
-static int rank(int status, enum rule rule)
+ * branch only counts as having answered comes behind what another really did, in the same class; what stays unsaid
+ * comes last. */
+static int rank(const struct pass *pass, int status, enum rule rule)
 {
     int class = status >= 600 ? 0 : status / 100 * 100;
+    if (stays_unsaid(pass, status))
+        return INT_MAX;
     if (rule != RULE_OK)
         return class + 3;
     if (is_challenge(status))
@@ -23,9 +33,10 @@ static int rank(int status, enum rule rule)
     return class + (helps ? 1 : 2);
 }
 
-static bool beats(int status, enum rule rule, const struct best *best)
+static bool beats(int status, enum rule rule, const struct pass *pass)
 {
-    return best->status == 0 || rank(status, rule) < rank(best->status, best->rule);
+    const struct best *best = &pass->best;
+    return best->status == 0 || rank(pass, status, rule) < rank(pass, best->status, best->rule);
 }
 
 void best_free(struct best *best)
@@ -38,7 +49,7 @@ void best_free(struct best *best)
 void best_note_rule(struct pass *pass, enum rule rule)
 {
     int status = rule_status(rule);
-    if (!beats(status, rule, &pass->best))
+    if (!beats(status, rule, pass))
         return;
     free(pass->best.response);
     pass->best.response = NULL;
@@ -65,14 +76,6 @@ static void collect_challenges(struct best *best, const struct sip_message *m)
     best->challenges = all;
 }
 
-/* The response that was best so far gives way to another; its challenges stay. */
-static void collect_from_best(struct proxy *p, struct best *best)
-{
-    if (is_challenge(best->status) && best->response &&
-        sip_message_parse(packet_span(best->response), SIP_DATAGRAM, &p->other) == RULE_OK)
-        collect_challenges(best, &p->other);
-}
-
 /* The best response with the challenges of the others. */
 static bool write_best(struct proxy *p, const struct best *best, struct writer *w)
 {
@@ -92,7 +95,7 @@ static void note(struct proxy *p, struct pass *pass, const struct sip_message *m
     struct best *best = &pass->best;
     struct writer w = writer_over(p->scratch, p->scratch_len);
     int status = status_upstream(m->status);
-    if (!beats(status, RULE_OK, best)) {
+    if (!beats(status, RULE_OK, pass)) {
         if (is_challenge(status))
             collect_challenges(best, m);
         return;
@@ -102,7 +105,6 @@ static void note(struct proxy *p, struct pass *pass, const struct sip_message *m
         best_note_rule(pass, RULE_INTERNAL);
         return;
     }
-    collect_from_best(p, best);
     free(best->response);
     best->response = response;
     best->status = status;
@@ -127,7 +129,7 @@ void best_answer(struct proxy *p, struct pass *pass, const struct sip_message *m
     enum rule rule = best->status ? best->rule : RULE_INTERNAL;
     if (rule != RULE_OK && pass->cancelled)
         refuse_pass(p, pass, m, RULE_SIP_CANCELLED);
-    else if (rule == RULE_SIP_TIMEOUT && !pass->invite)
+    else if (stays_unsaid(pass, best->status))
         leave_unanswered(p, pass, m);
     else if (rule != RULE_OK)
         refuse_pass(p, pass, m, rule);

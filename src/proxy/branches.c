@@ -99,7 +99,7 @@ static uint64_t cancelling_due(const struct proxy *p)
 
 static uint64_t gathering_due(const struct proxy *p)
 {
-    return TAILQ_EMPTY(&p->gathering) ? UINT64_MAX : TAILQ_FIRST(&p->gathering)->since + PROXY_GATHER_MAX_MS;
+    return TAILQ_EMPTY(&p->gathering) ? UINT64_MAX : TAILQ_FIRST(&p->gathering)->arrived + PROXY_GATHER_MAX_MS;
 }
 
 uint64_t branches_deadline(const struct proxy *p)
@@ -159,10 +159,9 @@ void forward(struct proxy *p, struct pass *pass, const struct sip_message *m)
         forward_ack(p, pass, m);
         return;
     }
-    if (!pass->request)
-        pass->request = packet_copy(m->bytes);
-    if (!pass->request) {
-        refuse_pass(p, pass, m, RULE_NO_MEMORY);
+    enum rule rule = pass_keep_request(p, pass, m);
+    if (rule != RULE_OK) {
+        refuse_pass(p, pass, m, rule);
         return;
     }
     pass_enter(p, pass, PASS_FORWARDED);
@@ -234,7 +233,7 @@ static bool move_back(struct proxy *p, struct branch *b)
 
 void branch_failed(struct proxy *p, struct branch *b)
 {
-    bool too_long = b->moved_to_stream;
+    bool too_long = b->moved_to_stream && !b->moved_back;
     if (!move_back(p, b))
         branch_without_answer(p, b, too_long ? RULE_SIP_CONGESTION : RULE_SIP_UNREACHABLE);
 }

@@ -30,11 +30,15 @@
 #include "sipseal/verdict.h"
 
 enum {
-    /* What edits may add to a message: a Via, received and rport, Max-Forwards, Content-Length, a Request-URI and, for
-     * a strict router, a Route. */
-    PROXY_EDIT_ROOM = 4096,
-    PROXY_RESPONSE_ROOM = 4096, /* what the proxy's own response has beyond the request's head */
+    /* What this proxy may add to a request: Via, received and rport, Max-Forwards, Content-Length, two Record-Routes, a
+     * Route, and a longer Request-URI. What comes nearer than that to what a message may have is not forwarded, so that
+     * a CANCEL and an ACK can be made of what was. */
+    PROXY_EDIT_BYTES = 4096,
+    PROXY_EDIT_LINES = 6,
+    REQUEST_BYTES_MAX = 256 * 1024 * 1024, /* of the requests that passes keep until they are answered */
+    ANSWER_HEADERS_MAX = 24 * 1024, /* bytes of further header lines in a response of the proxy's own */
     PASSES_IN_BLOCK = 256,
+    PASSES_FOR_ACKS = 256, /* beyond limits.transactions: a call that was answered dies without its ACK */
     HASH_KEY_LEN = 16,
     FORMER_VIAS_MAX = 2 * CONFIG_LISTEN_MAX, /* the latest ones */
     FORMER_VIA_MS = 64 * SIP_T1_MS + SIP_T4_MS, /* Timer F, and what is still in the network */
@@ -114,6 +118,7 @@ struct pass {
                                FORWARDED, forked and no INVITE: among those that gather answers */
     enum pass_state state;
     uint32_t index, generation;
+    uint64_t arrived;
     uint64_t since;         /* when the state began, for the states with a list */
     uint64_t server;        /* transaction; 0: ended, or an ACK */
     bool invite, ack;
@@ -170,6 +175,7 @@ struct proxy {
     size_t block_count, block_max;
     struct pass_list free;
     size_t open;
+    size_t request_bytes; /* of the requests that passes keep */
 
     struct vault vault[IPC_VAULTS_MAX];
     struct pass_list waiting; /* the longest first; whose turn it is, `shares` says */
@@ -218,7 +224,7 @@ void actions_free(struct action_list *list);
 
 /* --- passes.c --- */
 
-struct pass *pass_new(struct proxy *p); /* null when there is no memory */
+struct pass *pass_new(struct proxy *p, bool ack); /* null when there is no room or no memory */
 /* Room for so many; what is there stays. False, with nothing changed, when there is no memory. */
 bool passes_reserve(struct proxy *p, uint32_t count);
 /* Gives it back once no transaction and no list holds it. */
@@ -229,6 +235,8 @@ uint64_t pass_job(const struct pass *pass);
 struct pass *pass_of_job(struct proxy *p, uint64_t job, enum pass_state state);
 /* Leaves the list of its state for another state. */
 void pass_enter(struct proxy *p, struct pass *pass, enum pass_state state);
+/* Keeps the request, if it does not yet. RULE_OVERLOAD, RULE_NO_MEMORY. */
+enum rule pass_keep_request(struct proxy *p, struct pass *pass, const struct sip_message *m);
 /* Reads its request again. False, with the pass ended, when that is not possible. */
 bool pass_read(struct proxy *p, struct pass *pass, struct sip_message *m);
 

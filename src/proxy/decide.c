@@ -65,9 +65,9 @@ static enum rule ask_store(struct proxy *p, struct pass *pass, struct span recor
 
 static void ask_store_or_refuse(struct proxy *p, struct pass *pass, const struct sip_message *m, struct span record)
 {
-    if (!pass->request)
-        pass->request = packet_copy(m->bytes);
-    enum rule rule = pass->request ? ask_store(p, pass, record) : RULE_NO_MEMORY;
+    enum rule rule = pass_keep_request(p, pass, m);
+    if (rule == RULE_OK)
+        rule = ask_store(p, pass, record);
     if (rule != RULE_OK)
         refuse_pass(p, pass, m, rule);
 }

@@ -141,10 +141,9 @@ static void wait_in_line(struct proxy *p, struct pass *pass, const struct sip_me
 
 static void line_up(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
-    if (!pass->request)
-        pass->request = packet_copy(m->bytes);
-    if (!pass->request) {
-        refuse_pass(p, pass, m, RULE_NO_MEMORY);
+    enum rule rule = pass_keep_request(p, pass, m);
+    if (rule != RULE_OK) {
+        refuse_pass(p, pass, m, rule);
         return;
     }
     uint32_t vault = pick_vault(p); /* there is none while others wait: see examine_more */

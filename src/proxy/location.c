@@ -169,11 +169,20 @@ static bool has_room(struct location *l, size_t more, uint64_t now)
 /* --- registering --- */
 
 /* A contact over TLS goes by its URI: where it is reached changes with each connection. */
+static bool same_contact(const struct contact *a, const struct contact *b)
+{
+    if (a->flow && b->flow)
+        return span_equal(a->uri, b->uri);
+    return hop_equal(&a->hop, &b->hop) && span_equal(a->user, b->user);
+}
+
 static bool is_of_contact(const struct binding *b, const struct contact *c)
 {
-    if (b->flow && c->flow)
-        return span_equal(span_of(b->text, b->uri_len), c->uri);
-    return hop_equal(&b->hop, &c->hop) && span_equal(span_of(b->text + b->uri_len, b->user_len), c->user);
+    const struct contact bound = {.uri = span_of(b->text, b->uri_len),
+                                  .user = span_of(b->text + b->uri_len, b->user_len),
+                                  .hop = b->hop,
+                                  .flow = b->flow};
+    return same_contact(&bound, c);
 }
 
 static struct binding *find_binding(const struct user *u, const struct contact *c)
@@ -202,6 +211,15 @@ static bool in_order(const struct binding *b, uint64_t call_id, uint32_t cseq)
     return b->call_id != call_id || cseq > b->cseq;
 }
 
+/* Of a contact that stands twice, the last counts. */
+static bool stands_again(const struct registration *r, size_t at)
+{
+    for (size_t i = at + 1; i < r->count; i++)
+        if (same_contact(&r->contact[i], &r->contact[at]))
+            return true;
+    return false;
+}
+
 /* Whether the registration may be made, and how many bindings come and go (10.3 steps 6 and 7). */
 static enum rule check(const struct location *l, const struct user *u, const struct registration *r, uint64_t call_id,
                        size_t *added)
@@ -215,6 +233,8 @@ static enum rule check(const struct location *l, const struct user *u, const str
         const struct binding *b = find_binding(u, &r->contact[i]);
         if (b && !in_order(b, call_id, r->cseq))
             return RULE_SIP_REGISTER_ORDER;
+        if (stands_again(r, i))
+            continue;
         if (!b && r->contact[i].expires > 0)
             ++*added;
         else if (b && r->contact[i].expires == 0)

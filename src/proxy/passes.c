@@ -6,7 +6,7 @@
 
 bool passes_reserve(struct proxy *p, uint32_t count)
 {
-    size_t max = ((size_t)count + PASSES_IN_BLOCK - 1) / PASSES_IN_BLOCK;
+    size_t max = ((size_t)count + PASSES_FOR_ACKS + PASSES_IN_BLOCK - 1) / PASSES_IN_BLOCK;
     if (max <= p->block_max)
         return true;
     struct pass **block = realloc(p->block, max * sizeof *block);
@@ -32,19 +32,37 @@ static bool add_block(struct proxy *p)
     return true;
 }
 
-struct pass *pass_new(struct proxy *p)
+struct pass *pass_new(struct proxy *p, bool ack)
 {
-    if (p->open >= p->settings.limits.transactions || (TAILQ_EMPTY(&p->free) && !add_block(p)))
+    size_t max = (size_t)p->settings.limits.transactions + (ack ? PASSES_FOR_ACKS : 0);
+    if (p->open >= max || (TAILQ_EMPTY(&p->free) && !add_block(p)))
         return NULL;
     struct pass *pass = TAILQ_FIRST(&p->free);
     TAILQ_REMOVE(&p->free, pass, link);
-    *pass = (struct pass){.index = pass->index, .generation = pass->generation + 1, .state = PASS_ADMISSION};
+    *pass = (struct pass){.index = pass->index, .generation = pass->generation + 1, .state = PASS_ADMISSION,
+                          .arrived = p->now.monotonic};
     p->open++;
     return pass;
 }
 
-static void drop_memory(struct pass *pass)
+enum rule pass_keep_request(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
+    if (pass->request)
+        return RULE_OK;
+    if (p->request_bytes + m->bytes.len > REQUEST_BYTES_MAX) {
+        p->counters.memory_full++;
+        return RULE_OVERLOAD;
+    }
+    pass->request = packet_copy(m->bytes);
+    if (!pass->request)
+        return RULE_NO_MEMORY;
+    p->request_bytes += m->bytes.len;
+    return RULE_OK;
+}
+
+static void drop_memory(struct proxy *p, struct pass *pass)
+{
+    p->request_bytes -= packet_span(pass->request).len;
     free(pass->request);
     free(pass->record);
     free(pass->replay);
@@ -73,7 +91,7 @@ void pass_settle(struct proxy *p, struct pass *pass)
 {
     if (pass->state != PASS_DONE)
         return;
-    drop_memory(pass);
+    drop_memory(p, pass);
     if (is_named(pass))
         return;
     for (size_t i = 0; i < pass->branch_count; i++)
@@ -89,7 +107,7 @@ void passes_free(struct proxy *p)
 {
     for (size_t i = 0; i < p->block_count; i++) {
         for (size_t j = 0; j < PASSES_IN_BLOCK; j++) {
-            drop_memory(&p->block[i][j]);
+            drop_memory(p, &p->block[i][j]);
             branches_free(&p->block[i][j]);
             drop_reply_host(&p->block[i][j]);
         }
@@ -116,6 +134,18 @@ struct pass *pass_of_job(struct proxy *p, uint64_t job, enum pass_state state)
 static bool gathers(const struct pass *pass)
 {
     return !pass->invite && pass->branch_count > 1;
+}
+
+/* Those that arrived first are due first, however long each was examined. */
+static void gather_in_time(struct proxy *p, struct pass *pass)
+{
+    struct pass *before = TAILQ_LAST(&p->gathering, pass_list);
+    while (before && before->arrived > pass->arrived)
+        before = TAILQ_PREV(before, pass_list, link);
+    if (before)
+        TAILQ_INSERT_AFTER(&p->gathering, before, pass, link);
+    else
+        TAILQ_INSERT_HEAD(&p->gathering, pass, link);
 }
 
 static void leave(struct proxy *p, struct pass *pass)
@@ -164,7 +194,7 @@ void pass_enter(struct proxy *p, struct pass *pass, enum pass_state state)
         break;
     case PASS_FORWARDED:
         if (gathers(pass))
-            TAILQ_INSERT_TAIL(&p->gathering, pass, link);
+            gather_in_time(p, pass);
         p->forwarded_count++;
         break;
     default:

@@ -9,11 +9,16 @@ enum { SWEEP_INTERVAL_MS = 1000 };
 
 /* --- beginning and end --- */
 
+/* A request that is forwarded is two transactions; some have more branches, or a CANCEL. */
+static size_t transactions_max(const struct limits *limits)
+{
+    return (size_t)limits->transactions * 3;
+}
+
 static bool make_parts(struct proxy *p)
 {
     const struct limits *limits = &p->settings.limits;
-    /* A request that is forwarded is two transactions; some have more branches, or a CANCEL. */
-    struct sip_transaction_settings transactions = {.count_max = (size_t)limits->transactions * 3};
+    struct sip_transaction_settings transactions = {.count_max = transactions_max(limits)};
     uint8_t location_key[LOCATION_KEY_LEN];
     p->settings.random(p->settings.random_context, p->hash_key, sizeof p->hash_key);
     p->settings.random(p->settings.random_context, transactions.key, sizeof transactions.key);
@@ -39,7 +44,7 @@ bool proxy_reconfigure(struct proxy *p, const struct proxy_settings *settings, s
     const struct limits *limits = &settings->limits;
     p->now = now;
     if (!passes_reserve(p, limits->transactions) ||
-        !sip_transactions_limit(p->transactions, (size_t)limits->transactions * 2))
+        !sip_transactions_limit(p->transactions, transactions_max(limits)))
         return false;
     location_limit(p->location, limits->bindings, limits->bindings_per_user);
     remember_vias(p);
@@ -126,25 +131,60 @@ static void unreadable(struct proxy *p, const struct proxy_source *source, const
         event_push(p, PROXY_EVENT_DROPPED, rule, 0, m, source, 0);
 }
 
-static void begin_pass(struct proxy *p, const struct proxy_source *source, const struct sip_message *m, uint64_t id)
+/* A pass with what its request says of where it comes from and where answers go; null when there is no room. */
+static struct pass *begin_pass(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)
 {
-    struct pass *pass = pass_new(p);
-    if (!pass) {
-        sip_transaction_abandon(p->transactions, id);
-        p->counters.transactions_full++;
-        refuse_stateless(p, source, m, RULE_OVERLOAD);
-        return;
-    }
-    pass->server = id;
+    struct pass *pass = pass_new(p, m->method == SIP_ACK);
+    if (!pass)
+        return NULL;
     pass->invite = m->method == SIP_INVITE;
+    pass->ack = m->method == SIP_ACK;
     pass->source = *source;
     pass->peer = examine_peer(p, source);
     pass->reply = reply_hop(source, &m->via);
+    return pass;
+}
+
+static void run_pass(struct proxy *p, struct pass *pass, const struct sip_message *m)
+{
+    admit(p, pass, m);
+    pass->source.peer = (struct span){0}; /* it was borrowed */
+}
+
+/* What ends a request must not wait for room that only its end makes (16.10). */
+static bool cancelled_without_pass(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)
+{
+    const struct answer answer = {.status = 200};
+    uint64_t id;
+    void *invite;
+    if (m->method != SIP_CANCEL || !sip_server_cancelled_by(p->transactions, m, &id, &invite) || !invite)
+        return false;
+    answer_stateless(p, source, m, &answer);
+    pass_cancel(p, invite);
+    return true;
+}
+
+static void refuse_for_room(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)
+{
+    p->counters.transactions_full++;
+    if (!cancelled_without_pass(p, source, m))
+        refuse_stateless(p, source, m, RULE_OVERLOAD);
+}
+
+static void transaction_began(struct proxy *p, const struct proxy_source *source, const struct sip_message *m,
+                              uint64_t id)
+{
+    struct pass *pass = begin_pass(p, source, m);
+    if (!pass) {
+        sip_transaction_abandon(p->transactions, id);
+        refuse_for_room(p, source, m);
+        return;
+    }
+    pass->server = id;
     if (source->transport == SIP_TLS)
         pass->reply_host = packet_copy(m->via.host); /* without it, nobody is connected to */
     sip_transaction_set_user(p->transactions, id, pass);
-    admit(p, pass, m);
-    pass->source.peer = (struct span){0}; /* it was borrowed */
+    run_pass(p, pass, m);
 }
 
 /* An ACK that no transaction has absorbed. One of a response that was given without a transaction ends here: its To tag
@@ -154,14 +194,11 @@ static void ack_arrived(struct proxy *p, const struct proxy_source *source, cons
     uint8_t tag[16];
     if (span_equal(m->to.tag, own_to_tag(p, m, tag)))
         return;
-    struct pass *pass = pass_new(p);
-    if (!pass) {
+    struct pass *pass = begin_pass(p, source, m);
+    if (pass)
+        run_pass(p, pass, m);
+    else
         event_push(p, PROXY_EVENT_DROPPED, RULE_OVERLOAD, 0, m, source, 0);
-        return;
-    }
-    pass->ack = true;
-    pass->source = *source;
-    admit(p, pass, m);
 }
 
 static void request_arrived(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)
@@ -172,14 +209,13 @@ static void request_arrived(struct proxy *p, const struct proxy_source *source, 
     switch (sip_transaction_request(p->transactions, p->now.monotonic, source->flow, reliable, m, NULL, &id)) {
     case SIP_ARRIVAL_NEW:
     case SIP_ARRIVAL_MERGED:
-        begin_pass(p, source, m, id);
+        transaction_began(p, source, m, id);
         break;
     case SIP_ARRIVAL_RETRANSMISSION:
         p->counters.retransmissions++;
         break;
     case SIP_ARRIVAL_FULL:
-        p->counters.transactions_full++;
-        refuse_stateless(p, source, m, RULE_OVERLOAD);
+        refuse_for_room(p, source, m);
         break;
     case SIP_ARRIVAL_STATELESS:
         ack_arrived(p, source, m);

@@ -193,6 +193,7 @@ bool proxy_next(struct proxy *p, struct proxy_action *action);
     X(waited) X(lines_full) X(waited_too_long)  /* for a vault: in line, refused since the line was full, in vain */  \
     X(store_full)                               /* refused at limits.store_jobs */                                    \
     X(transactions_full)                        /* refused at limits.transactions */                                  \
+    X(memory_full)                              /* refused at REQUEST_BYTES_MAX */                                    \
     X(completions_lost)
 
 struct proxy_counters {

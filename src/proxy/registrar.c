@@ -1,5 +1,6 @@
 /* The registrar for one's own domains (RFC 3261 10.3). Who may register is a matter of where the request comes from;
  * Digest comes with authentication. */
+#include "proxy/address.h"
 #include "proxy/core.h"
 #include "sipseal/clock.h"
 
@@ -8,6 +9,8 @@ enum {
     CONTACT_LINE_ROOM = 64, /* what a Contact line has beyond the URI */
     BINDINGS_TEXT_MAX = LOCATION_USER_CONTACTS_MAX * (LOCATION_URI_MAX + CONTACT_LINE_ROOM),
 };
+
+_Static_assert(BINDINGS_TEXT_MAX + 64 <= ANSWER_HEADERS_MAX, "all bindings of a user and a Date fit into a 200");
 
 static bool may_register(const struct route *route, const struct proxy_source *source)
 {
@@ -45,12 +48,14 @@ static bool q_of(struct span text, unsigned *q)
 }
 
 /* Where a user is reached: at an address that the contact names; over TLS on the connection that the registration came
- * by, since users have no certificate to be known by when they are called (compare RFC 5626, which asks for more). */
+ * by, since users have no certificate to be known by when they are called (compare RFC 5626, which asks for more).
+ * Nobody from outside has requests sent to this machine's own services. */
 static bool hop_of_contact(const struct sip_uri *uri, const struct proxy_source *source, struct contact *contact)
 {
     struct span maddr;
     if (sip_uri_transport(uri) != SIP_TLS)
-        return hop_of_uri(uri, &contact->hop);
+        return hop_of_uri(uri, &contact->hop) &&
+               (!address_is_loopback(&contact->hop.address) || address_is_loopback(&source->address));
     contact->hop = (struct hop){SIP_TLS, source->address, source->address_len};
     contact->flow = source->flow;
     return uri->scheme == SIP_SCHEME_SIP && source->transport == SIP_TLS && !sip_uri_param(uri, "maddr", &maddr);
@@ -64,7 +69,8 @@ static enum rule read_contact(const struct sip_address *address, const struct pr
     if (sip_uri_parse(address->uri, &uri) != RULE_OK)
         return RULE_SIP_URI;
     *contact = (struct contact){.uri = uri.text, .user = uri.user, .q = LOCATION_Q_MAX, .expires = expires};
-    if (uri.headers.len || uri.text.len > LOCATION_URI_MAX || !hop_of_contact(&uri, source, contact))
+    if (uri.headers.len || sip_uri_param(&uri, "method", &value) || uri.text.len > LOCATION_URI_MAX ||
+        !hop_of_contact(&uri, source, contact))
         return RULE_SIP_CONTACT;
     if (sip_param(address->params, "expires", &value))
         contact->expires = seconds_of(value, EXPIRES_DEFAULT);

@@ -59,7 +59,7 @@ static void write_reason_headers(struct writer *w, const struct proxy *p, const 
 static bool write_answer(const struct proxy *p, struct writer *w, const struct proxy_source *source,
                          const struct sip_message *m, const struct answer *answer)
 {
-    uint8_t tag[16], host[ADDRESS_TEXT_MAX], lines[PROXY_RESPONSE_ROOM / 2];
+    uint8_t tag[16], host[ADDRESS_TEXT_MAX], lines[ANSWER_HEADERS_MAX];
     struct writer host_writer = writer_over(host, sizeof host), line_writer = writer_over(lines, sizeof lines);
     address_write_host(&host_writer, &source->address);
     write_reason_headers(&line_writer, p, answer);
@@ -82,7 +82,8 @@ void answer_stateless(struct proxy *p, const struct proxy_source *source, const 
     }
     const struct proxy_action send = {.kind = PROXY_SEND, .flow = source->flow, .hop = reply_hop(source, &m->via)};
     action_push(p, &send, packet_copy(writer_span(&w)));
-    event_push(p, PROXY_EVENT_REFUSED, answer->rule, answer->status, m, source, 0);
+    event_push(p, answer->rule != RULE_OK ? PROXY_EVENT_REFUSED : PROXY_EVENT_SERVED, answer->rule, answer->status, m,
+               source, 0);
 }
 
 void refuse_stateless(struct proxy *p, const struct proxy_source *source, const struct sip_message *m, enum rule rule)
@@ -91,17 +92,28 @@ void refuse_stateless(struct proxy *p, const struct proxy_source *source, const 
     answer_stateless(p, source, m, &answer);
 }
 
-static void respond(struct proxy *p, struct pass *pass, const struct sip_message *m, const struct answer *answer)
+/* False: there was no room for it. */
+static bool respond(struct proxy *p, struct pass *pass, const struct sip_message *m, const struct answer *answer)
 {
     struct writer w = writer_over(p->scratch, p->scratch_len);
-    if (write_answer(p, &w, &pass->source, m, answer))
-        sip_server_respond(p->transactions, p->now.monotonic, pass->server, answer->status, writer_span(&w));
+    return write_answer(p, &w, &pass->source, m, answer) &&
+           sip_server_respond(p->transactions, p->now.monotonic, pass->server, answer->status, writer_span(&w)) !=
+               SIP_RESPOND_NO_MEMORY;
+}
+
+/* A transaction without an answer would stay: that of an INVITE has no timer of its own. */
+static void respond_at_last(struct proxy *p, struct pass *pass, const struct sip_message *m,
+                            const struct answer *answer)
+{
+    const struct answer bare = {.status = 500};
+    if (!respond(p, pass, m, answer) && !respond(p, pass, m, &bare))
+        sip_transaction_abandon(p->transactions, pass->server);
 }
 
 void answer_pass(struct proxy *p, struct pass *pass, const struct sip_message *m, const struct answer *answer)
 {
     enum proxy_event_kind event = answer->rule != RULE_OK ? PROXY_EVENT_REFUSED : PROXY_EVENT_SERVED;
-    respond(p, pass, m, answer);
+    respond_at_last(p, pass, m, answer);
     event_push(p, pass->ack ? PROXY_EVENT_DROPPED : event, answer->rule, pass->ack ? 0 : answer->status, m,
                &pass->source, pass->record_id);
     complete(p, pass, answer->status);

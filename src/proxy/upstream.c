@@ -1,25 +1,19 @@
 /* Responses of the next hop on their way back (RFC 3261 16.7, RFC 6026 7.3). */
 #include "proxy/core.h"
 
-/* The Via values of a response; false when one cannot be read. `first` is the header that holds the topmost, and
- * `after` what follows it there: from the comma on, or empty. */
-static bool count_vias(const struct sip_message *m, size_t *count, const struct sip_header **first, struct span *after)
+/* The topmost Via value of a response: the header that holds it, and what follows it there, from the comma on, or
+ * nothing. Those below it are others' and need not be understood. */
+static bool find_topmost_via(const struct sip_message *m, const struct sip_header **first, struct span *after)
 {
-    *count = 0;
-    *first = NULL;
-    for (const struct sip_header *h = sip_header_next(m, SIP_H_VIA, NULL); h; h = sip_header_next(m, SIP_H_VIA, h)) {
-        struct cursor values = cursor_over(h->value);
-        do {
-            struct sip_via via;
-            if (sip_via_take(&values, &via) != RULE_OK)
-                return false;
-            if (++*count == 1) {
-                *first = h;
-                *after = cursor_rest(&values);
-            }
-        } while (cursor_accept(&values, ','));
-    }
-    return *first != NULL;
+    struct sip_via via;
+    *first = sip_header_next(m, SIP_H_VIA, NULL);
+    if (!*first)
+        return false;
+    struct cursor values = cursor_over((*first)->value);
+    if (sip_via_take(&values, &via) != RULE_OK)
+        return false;
+    *after = cursor_rest(&values);
+    return true;
 }
 
 /* Takes the topmost Via away: its header line, or the value alone where others stand on the same line. */
@@ -49,13 +43,12 @@ static void edit_status(struct sip_edits *e, const struct sip_message *m)
 
 bool write_upstream(const struct pass *pass, const struct sip_message *m, struct writer *w)
 {
-    size_t vias;
     const struct sip_header *first;
     struct span after;
     struct sip_edits edits = {.count = 0};
     uint8_t length[40];
     struct writer length_writer = writer_over(length, sizeof length);
-    if (!count_vias(m, &vias, &first, &after))
+    if (!find_topmost_via(m, &first, &after))
         return false;
     edit_status(&edits, m);
     remove_topmost_via(&edits, m, first, after);
@@ -71,10 +64,14 @@ bool write_upstream(const struct pass *pass, const struct sip_message *m, struct
 
 void forward_final(struct proxy *p, struct pass *pass, const struct sip_message *m, int status, struct span bytes)
 {
-    if (sip_server_respond(p->transactions, p->now.monotonic, pass->server, status, bytes) == SIP_RESPOND_SENT)
+    enum sip_respond sent = sip_server_respond(p->transactions, p->now.monotonic, pass->server, status, bytes);
+    if (sent == SIP_RESPOND_SENT)
         event_push(p, PROXY_EVENT_ANSWERED, RULE_OK, status, m, &pass->source, pass->record_id);
     else
-        event_push(p, PROXY_EVENT_DROPPED, RULE_SIP_STRAY, status, m, &pass->source, pass->record_id);
+        event_push(p, PROXY_EVENT_DROPPED, sent == SIP_RESPOND_NO_MEMORY ? RULE_NO_MEMORY : RULE_SIP_STRAY, status, m,
+                   &pass->source, pass->record_id);
+    if (sent == SIP_RESPOND_NO_MEMORY)
+        sip_transaction_abandon(p->transactions, pass->server);
     complete(p, pass, status);
     pass_enter(p, pass, PASS_DONE);
     pass_settle(p, pass);
@@ -128,10 +125,10 @@ static void handle_response(struct proxy *p, struct branch *b, uint64_t id, cons
  * CANCEL. */
 static bool is_for_someone(const struct proxy *p, const struct sip_message *m)
 {
-    size_t vias;
     const struct sip_header *first;
     struct span after;
-    return via_is_ours(p, &m->via) && count_vias(m, &vias, &first, &after) && (vias > 1 || m->method == SIP_CANCEL);
+    return via_is_ours(p, &m->via) && find_topmost_via(m, &first, &after) &&
+           (after.len > 0 || sip_header_next(m, SIP_H_VIA, first) || m->method == SIP_CANCEL);
 }
 
 void response_arrived(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)

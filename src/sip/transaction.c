@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 enum { COUNT_MAX_DEFAULT = 100000 };
-#define BYTES_MAX_DEFAULT ((size_t)256 * 1024 * 1024)
 
 static void set_defaults(struct sip_transaction_settings *s)
 {
@@ -12,7 +11,7 @@ static void set_defaults(struct sip_transaction_settings *s)
     s->t2 = s->t2 ? s->t2 : SIP_T2_MS;
     s->t4 = s->t4 ? s->t4 : SIP_T4_MS;
     s->count_max = s->count_max ? s->count_max : COUNT_MAX_DEFAULT;
-    s->bytes_max = s->bytes_max ? s->bytes_max : BYTES_MAX_DEFAULT;
+    s->bytes_max = s->bytes_max ? s->bytes_max : SIP_TRANSACTION_BYTES_MAX;
 }
 
 static size_t chunks_for(size_t count_max)

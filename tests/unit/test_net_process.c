@@ -447,7 +447,7 @@ static void a_stream_that_cannot_be_framed_is_answered_and_closed(void **state)
     assert_true(closes(noise));
 }
 
-static void a_next_hop_that_refuses_connections_is_503(void **state)
+static void a_next_hop_that_refuses_connections_is_500(void **state)
 {
     struct fixture *f = *state;
     uint16_t port;
@@ -457,7 +457,7 @@ static void a_next_hop_that_refuses_connections_is_503(void **state)
     end_setup(f);
     struct peer *ua1 = udp_peer(f, AF_INET);
     send_udp(ua1, AF_INET, f->udp, request("MESSAGE", "far.example", "UDP", "hello"));
-    assert_contains(receive_udp(ua1), "SIP/2.0 503 Service Unavailable\r\n");
+    assert_contains(receive_udp(ua1), "SIP/2.0 500 Server Internal Error\r\n");
     close(unused);
 }
 
@@ -477,7 +477,7 @@ static struct peer *full_listener(struct fixture *f)
     return new_peer(f, fd, port);
 }
 
-static void a_next_hop_that_does_not_take_the_connection_is_503_after_a_while(void **state)
+static void a_next_hop_that_does_not_take_the_connection_is_500_after_a_while(void **state)
 {
     struct fixture *f = *state;
     struct peer *ua2 = full_listener(f), *ua1 = udp_peer(f, AF_INET);
@@ -485,7 +485,7 @@ static void a_next_hop_that_does_not_take_the_connection_is_503_after_a_while(vo
     give_route(f, "far.example", SIP_TCP, AF_INET, ua2->port);
     end_setup(f);
     send_udp(ua1, AF_INET, f->udp, request("MESSAGE", "far.example", "UDP", "hello"));
-    while (!strstr(receive_udp(ua1), "SIP/2.0 503 Service Unavailable\r\n"))
+    while (!strstr(receive_udp(ua1), "SIP/2.0 500 Server Internal Error\r\n"))
         assert_contains(ua1->bytes, "SIP/2.0 100 Trying\r\n");
 }
 
@@ -502,7 +502,7 @@ static void a_peer_that_does_not_read_keeps_nobody_else_waiting(void **state)
     assert_contains(receive_tcp(deaf, 1), "SIP/2.0 404 Not Found\r\n");
 }
 
-static void a_next_hop_that_closes_the_connection_is_503_and_the_next_request_opens_another(void **state)
+static void a_next_hop_that_closes_the_connection_is_500_and_the_next_request_opens_another(void **state)
 {
     struct fixture *f = *state;
     start(f);
@@ -513,7 +513,7 @@ static void a_next_hop_that_closes_the_connection_is_503_and_the_next_request_op
     struct peer *first = accepted(f, ua2);
     receive_tcp(first, 1);
     shutdown(first->fd, SHUT_RDWR);
-    assert_contains(receive_udp(ua1), "SIP/2.0 503 Service Unavailable\r\n");
+    assert_contains(receive_udp(ua1), "SIP/2.0 500 Server Internal Error\r\n");
     send_udp(ua1, AF_INET, f->udp, request("MESSAGE", "far.example", "UDP", "again"));
     struct peer *second = accepted(f, ua2);
     assert_contains(receive_tcp(second, 1), "\r\n\r\nagain");
@@ -804,10 +804,10 @@ int main(int argc, char **argv)
         CASE(messages_that_come_together_are_each_answered_on_their_connection),
         CASE(a_double_crlf_is_answered_by_a_single_one),
         CASE(a_stream_that_cannot_be_framed_is_answered_and_closed),
-        CASE(a_next_hop_that_refuses_connections_is_503),
-        CASE(a_next_hop_that_does_not_take_the_connection_is_503_after_a_while),
+        CASE(a_next_hop_that_refuses_connections_is_500),
+        CASE(a_next_hop_that_does_not_take_the_connection_is_500_after_a_while),
         CASE(a_peer_that_does_not_read_keeps_nobody_else_waiting),
-        CASE(a_next_hop_that_closes_the_connection_is_503_and_the_next_request_opens_another),
+        CASE(a_next_hop_that_closes_the_connection_is_500_and_the_next_request_opens_another),
         CASE(a_response_finds_the_client_when_its_connection_is_gone),
         CASE(connections_beyond_the_limit_are_closed_and_the_others_go_on),
         CASE(a_connection_without_traffic_is_closed),
