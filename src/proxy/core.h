@@ -273,6 +273,10 @@ struct hop reply_hop(const struct proxy_source *source, const struct sip_via *vi
 /* Whether it comes from an address that may register users: who registers for an own domain is one of its users. */
 bool is_own_user(const struct proxy *p, const struct proxy_source *source);
 void admit(struct proxy *p, struct pass *pass, const struct sip_message *m);
+/* strict_router.c */
+bool is_of_strict_router(const struct proxy *p, const struct sip_message *m);
+/* The request as a loose router would have sent it; null when there is no room for it. */
+struct packet *undo_strict_routing(struct proxy *p, const struct sip_message *m);
 /* registrar.c */
 void register_contacts(struct proxy *p, struct pass *pass, const struct sip_message *m, const struct route *route);
 /* examine.c: asks a vault where there is need, and decides at once where there is none. */

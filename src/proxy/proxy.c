@@ -145,9 +145,25 @@ static struct pass *begin_pass(struct proxy *p, const struct proxy_source *sourc
     return pass;
 }
 
-static void run_pass(struct proxy *p, struct pass *pass, const struct sip_message *m)
+/* `m` is read anew where the request is put back into another form, which lasts until the pass has been admitted. */
+static void admit_as_loose(struct proxy *p, struct pass *pass, struct sip_message *m)
 {
-    admit(p, pass, m);
+    struct span received = m->bytes;
+    struct packet *loose = undo_strict_routing(p, m);
+    enum sip_framing framing = pass->source.transport == SIP_UDP ? SIP_DATAGRAM : SIP_STREAM;
+    if (loose && sip_message_parse(packet_span(loose), framing, m) == RULE_OK)
+        admit(p, pass, m);
+    else if (sip_message_parse(received, framing, m) == RULE_OK)
+        refuse_pass(p, pass, m, RULE_SIP_HEADERS);
+    free(loose);
+}
+
+static void run_pass(struct proxy *p, struct pass *pass, struct sip_message *m)
+{
+    if (is_of_strict_router(p, m))
+        admit_as_loose(p, pass, m);
+    else
+        admit(p, pass, m);
     pass->source.peer = (struct span){0}; /* it was borrowed */
 }
 
@@ -171,7 +187,7 @@ static void refuse_for_room(struct proxy *p, const struct proxy_source *source, 
         refuse_stateless(p, source, m, RULE_OVERLOAD);
 }
 
-static void transaction_began(struct proxy *p, const struct proxy_source *source, const struct sip_message *m,
+static void transaction_began(struct proxy *p, const struct proxy_source *source, struct sip_message *m,
                               uint64_t id)
 {
     struct pass *pass = begin_pass(p, source, m);
@@ -189,7 +205,7 @@ static void transaction_began(struct proxy *p, const struct proxy_source *source
 
 /* An ACK that no transaction has absorbed. One of a response that was given without a transaction ends here: its To tag
  * is ours (8.2.7). */
-static void ack_arrived(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)
+static void ack_arrived(struct proxy *p, const struct proxy_source *source, struct sip_message *m)
 {
     uint8_t tag[16];
     if (span_equal(m->to.tag, own_to_tag(p, m, tag)))
@@ -201,7 +217,7 @@ static void ack_arrived(struct proxy *p, const struct proxy_source *source, cons
         event_push(p, PROXY_EVENT_DROPPED, RULE_OVERLOAD, 0, m, source, 0);
 }
 
-static void request_arrived(struct proxy *p, const struct proxy_source *source, const struct sip_message *m)
+static void request_arrived(struct proxy *p, const struct proxy_source *source, struct sip_message *m)
 {
     uint64_t id;
     p->counters.requests++;
