@@ -154,15 +154,22 @@ static enum rule to_next_route(const struct routing *r, const struct route_set *
     return uri.scheme == SIP_SCHEME_SIP ? to_domain(routing_find(r, uri.host), target) : RULE_SIP_ROUTE;
 }
 
+/* What the user of an address-of-record has registered, best first. */
+static size_t contacts_of(struct location *location, struct span uri, uint64_t now, struct contact *contact)
+{
+    uint8_t aor[LOCATION_URI_MAX];
+    struct writer w = writer_over(aor, sizeof aor);
+    if (!sip_write_aor_key(&w, uri))
+        return 0;
+    return location_find(location, writer_span(&w), now, contact, LOCATION_USER_CONTACTS_MAX);
+}
+
 /* All that the user has registered (16.5). */
 static enum rule to_user(struct location *location, const struct route *route, struct span uri, uint64_t now,
                          struct target *target)
 {
-    uint8_t aor[LOCATION_URI_MAX];
-    struct writer w = writer_over(aor, sizeof aor);
     struct contact contact[LOCATION_USER_CONTACTS_MAX];
-    if (sip_write_aor_key(&w, uri))
-        target->count = location_find(location, writer_span(&w), now, contact, LOCATION_USER_CONTACTS_MAX);
+    target->count = contacts_of(location, uri, now, contact);
     for (size_t i = 0; i < target->count; i++)
         target->to[i] = (struct target_hop){
             .hop = contact[i].hop, .flow = contact[i].flow, .contact = contact[i].uri, .q = contact[i].q};
@@ -170,6 +177,41 @@ static enum rule to_user(struct location *location, const struct route *route, s
     if (target->count > 0)
         return RULE_OK;
     return route->has_next ? to_domain(route, target) : RULE_SIP_NOT_REGISTERED;
+}
+
+/* Whether a URI for TLS is the contact that was registered, or the other end of the connection by which it was: phones
+ * write the one into one message and the other into the next. */
+static bool is_contact_over_tls(const struct contact *contact, const struct sip_uri *uri)
+{
+    struct sip_uri registered;
+    struct hop hop = {.transport = SIP_TLS};
+    if (contact->hop.transport != SIP_TLS || sip_uri_parse(contact->uri, &registered) != RULE_OK)
+        return false;
+    if (address_of_host(uri->host, port_of(uri), &hop.address, &hop.address_len) && hop_equal(&hop, &contact->hop))
+        return true;
+    return span_equal_nocase(registered.host, uri->host) && port_of(&registered) == port_of(uri);
+}
+
+/* The remote target of a dialog (12.2.1.1) over TLS: nobody can connect to it, and whoever has it is an own user, who is
+ * reached by the connection that he registered by. */
+static bool to_connection_of_user(const struct routing *r, struct location *location, const struct sip_message *m,
+                                  const struct sip_uri *uri, uint64_t now, struct target *target)
+{
+    struct sip_uri to;
+    struct contact contact[LOCATION_USER_CONTACTS_MAX];
+    if (sip_uri_transport(uri) != SIP_TLS || sip_uri_parse(m->to.uri, &to) != RULE_OK)
+        return false;
+    const struct route *route = routing_find(r, to.host);
+    size_t count = route && route->registrar ? contacts_of(location, m->to.uri, now, contact) : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_contact_over_tls(&contact[i], uri))
+            continue;
+        target->kind = TARGET_HOP;
+        target->count = 1;
+        target->to[0] = (struct target_hop){.hop = contact[i].hop, .flow = contact[i].flow};
+        return true;
+    }
+    return false;
 }
 
 enum rule routing_target(const struct routing *r, struct location *location, const struct sip_message *m,
@@ -197,7 +239,8 @@ enum rule routing_target(const struct routing *r, struct location *location, con
     }
     if (route && route->registrar)
         return to_user(location, route, m->request_uri, now, target);
-    if (!self && set->own > 0 && to_address(&uri, target))
+    if (!self && set->own > 0 &&
+        (to_address(&uri, target) || to_connection_of_user(r, location, m, &uri, now, target)))
         return RULE_OK; /* in a dialog: the remote target (12.2.1.1) */
     return self ? RULE_SIP_ROUTE : to_domain(route, target);
 }
