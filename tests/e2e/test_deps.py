@@ -1,7 +1,9 @@
 """scripts/deps, with stand-ins for the commands that would look at this system or change it."""
 
+import glob
 import os
 import pty
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,6 +11,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
 from cases import case, run_cases  # noqa: E402
 
+TESTS = os.path.join(os.environ["SIPSEAL_SOURCE"], "tests")
 DEPS = os.path.join(os.environ["SIPSEAL_SOURCE"], "scripts/deps")
 # dpkg-query knows every package but those in $MISSING, until sudo has run; the words given to sudo are kept.
 STANDINS = {
@@ -81,6 +84,19 @@ def with_y_and_in_ci_it_does_not_ask():
     for words, ci in ((["build", "-y"], ""), (["build"], "true")):
         result = Result(words, "gcc", ci=ci)
         assert result.status == 0 and "[y/N]" not in result.said and "--install build" in result.sudo, vars(result)
+
+
+@case
+def what_a_test_asks_for_by_name_is_installed_for_tests():
+    with open(DEPS, encoding="utf-8") as f:
+        listed = set(re.findall(r"[a-z][a-z0-9.+-]+", f.read()))
+    asked = set()
+    for path in glob.glob(os.path.join(TESTS, "*", "*.py")):
+        with open(path, encoding="utf-8") as f:
+            asked |= set(re.findall(r'\bneed\([^()]+, "([a-z0-9.+-]+)"\)', f.read()))
+    assert {"kamailio", "sip-tester", "baresip-core"} <= asked, asked
+    essential = {"util-linux"}
+    assert asked <= listed | essential, f"scripts/deps does not install {asked - listed - essential}"
 
 
 @case
