@@ -147,6 +147,16 @@ static void admit_forwarding(struct proxy *p, struct pass *pass, const struct si
     examine(p, pass, m);
 }
 
+/* What may go on nowhere is told so, whether or not there is somewhere to go (16.3 comes before 16.5). */
+static void refuse_target(struct proxy *p, struct pass *pass, const struct sip_message *m, enum rule rule)
+{
+    bool no_way = rule == RULE_SIP_ROUTE || rule == RULE_SIP_NOT_REGISTERED;
+    enum rule first = no_way ? check_forwarding(p, m) : RULE_OK;
+    if (no_way && first == RULE_OK && !pass->ack && refuse_extensions(p, pass, m, SIP_H_PROXY_REQUIRE))
+        return;
+    refuse_pass(p, pass, m, first == RULE_OK ? rule : first);
+}
+
 /* Answered here, and never forwarded: it is about the branches of its INVITE (16.10). */
 static void admit_cancel(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
@@ -173,13 +183,6 @@ static enum rule find_target(struct proxy *p, const struct pass *pass, const str
     return routing_target(&p->routing, p->location, m, routes, p->now.monotonic, target);
 }
 
-/* What may go on nowhere is told so, whether or not there is somewhere to go (16.3 comes before 16.5). */
-static enum rule without_target(const struct proxy *p, const struct sip_message *m, enum rule rule)
-{
-    enum rule first = rule == RULE_SIP_ROUTE || rule == RULE_SIP_NOT_REGISTERED ? check_forwarding(p, m) : RULE_OK;
-    return first != RULE_OK ? first : rule;
-}
-
 void admit(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
     struct target target;
@@ -190,7 +193,7 @@ void admit(struct proxy *p, struct pass *pass, const struct sip_message *m)
     }
     enum rule rule = find_target(p, pass, m, &target, &routes);
     if (rule != RULE_OK)
-        refuse_pass(p, pass, m, without_target(p, m, rule));
+        refuse_target(p, pass, m, rule);
     else if (target.kind == TARGET_SELF)
         serve(p, pass, m);
     else if (target.kind != TARGET_REGISTRAR)
