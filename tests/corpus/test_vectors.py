@@ -8,21 +8,11 @@ import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "e2e"), HERE]
-from cases import case, skip, run_cases  # noqa: E402
+from cases import case, run_cases  # noqa: E402
+from vectors import folder  # noqa: E402
 
-SOURCE, BUILD = os.environ["SIPSEAL_SOURCE"], os.environ["SIPSEAL_BUILD"]
+SOURCE = os.environ["SIPSEAL_SOURCE"]
 Row = collections.namedtuple("Row", "how where pattern")
-
-
-def folder():
-    """Where the build was told that the data of others lies; skipped when it does not. The tests may run in a copy of
-    the tree, with nothing beside it, so what was compiled into the C tests is looked at."""
-    with open(os.path.join(BUILD, "compile_commands.json"), encoding="utf-8") as f:
-        found = re.search(r'-DVECTORS=[\\\\"\']*([^"\'\\\\ ]+)', f.read())
-    assert found, "no C test was told where the data of others lies"
-    if not os.path.isdir(found[1]):
-        skip(f"no test vectors at {found[1]}")
-    return os.path.realpath(found[1])
 
 
 def expression(pattern):

@@ -77,7 +77,7 @@ def request(method, uri, headers, body=b"", via="127.0.0.1:9", transport="TCP"):
 def response(to, status, reason, headers=(), tag="peer"):
     lines = [f"SIP/2.0 {status} {reason}"]
     lines += [f"Via: {value}" for value in to.all_of("via")]
-    target = to["to"] if ";tag=" in to["to"] else f"{to['to']};tag={tag}"
+    target = to["to"] if re.search(r";\s*tag\s*=", to["to"]) else f"{to['to']};tag={tag}"
     lines += [f"From: {to['from']}", f"To: {target}", f"Call-ID: {to['call-id']}", f"CSeq: {to['cseq']}"]
     lines += [f"{name}: {value}" for name, value in headers]
     lines += ["Content-Length: 0", "", ""]
