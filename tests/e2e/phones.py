@@ -31,7 +31,7 @@ class Baresip:
 
     MODULES = ["g711", "aufile", "aubridge", "sndfile", "account", "contact", "menu", "ctrl_tcp"]
     CONFIG = """poll_method epoll
-sip_listen 127.0.0.1:0
+sip_listen 127.0.0.1:{port}
 net_interface 127.0.0.1
 call_max_calls 1
 rtp_ports 20000-60000
@@ -50,15 +50,16 @@ ctrl_tcp_listen 127.0.0.1:{control}
     SOUND = "tone.wav"
     MODULE_PATH = "/usr/lib/baresip/modules"
 
-    def __init__(self, site, user, proxy, trust, names, contacts=()):
-        """`proxy`: the URI of its outbound proxy, with the transport; `trust`: authorities for TLS; `names`: its name server; `contacts`: the first is whom it sends a MESSAGE to."""
+    def __init__(self, site, user, proxy, trust, names, contacts=(), port=0):
+        """`proxy`: the URI of its outbound proxy, with the transport; `trust`: authorities for TLS; `names`: its name server; `contacts`: the first is whom it sends a MESSAGE to; `port`: where it listens, if that
+        matters."""
         self.user, self.aor = user, f"sip:{user}@{DOMAIN}"
         self.path = folder_of(site, user, proxy)
         control = free_port()
         write_tone(os.path.join(self.path, self.SOUND))
         self._write("config", self.CONFIG.format(
-            sound=os.path.join(self.path, self.SOUND), user=user, path=self.path, control=control, trust=trust,
-            names="{}:{}".format(*names.address), modules=self.MODULE_PATH,
+            sound=os.path.join(self.path, self.SOUND), user=user, path=self.path, port=port, control=control,
+            trust=trust, names="{}:{}".format(*names.address), modules=self.MODULE_PATH,
             module="\n".join(f"module {name}.so" for name in self.MODULES)))
         self._write("accounts", f"<{self.aor}>;outbound=\"{proxy}\";regint=600;auth_pass={PASSWORD}\n")
         self._write("contacts", "".join(f'"{name}" <sip:{name}@{DOMAIN}>\n' for name in contacts))

@@ -6,14 +6,12 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+import sipp  # noqa: E402
 from cases import case, need, run_cases  # noqa: E402
-from kamailio import Kamailio, free_port  # noqa: E402
-from processes import Process  # noqa: E402
+from kamailio import Kamailio  # noqa: E402
 from sites import Daemon, Site  # noqa: E402
 
-HERE = os.path.dirname(os.path.realpath(__file__))
 CALLS = 200
-LIMIT = 120
 _site = []
 
 
@@ -23,25 +21,14 @@ def site():
     return _site[0]
 
 
-def sipp(role, scenario, transport, *words):
-    flag = {"udp": "u1", "tcp": "t1"}[transport]
-    return Process([need("sipp", "sip-tester"), "-sf", os.path.join(HERE, f"sipp_{scenario}_{role}.xml"), "-i",
-                    "127.0.0.1", "-t", flag, "-m", str(CALLS), "-nostdin", "-timeout", str(LIMIT), "-timeout_error",
-                    *words], f"SIPp {role}")
-
-
 def call(scenario, transport, between=None):
     """CALLS calls, all of which must go as the scenarios say. `between` puts something behind sipseald: it gets the URI
     of the called side and gives the URI to send to."""
-    port = free_port()
+    uas, port = sipp.callee(scenario, transport, CALLS)
     callee = f"sip:127.0.0.1:{port};transport={transport}"
-    uas = sipp("uas", scenario, transport, "-p", str(port))
     daemon = Daemon(site(), f"proxy1.{transport}-{scenario}-{port}.example",
                     next_hop=between(callee, transport) if between else callee).start()
-    host, own = daemon.address(transport)
-    uac = sipp("uac", scenario, transport, "-r", "50", f"{host}:{own}")
-    assert uac.wait(LIMIT + 30) == 0, uac.log()[-3000:] + daemon.process.log()[-3000:]
-    assert uas.wait(LIMIT + 30) == 0, uas.log()[-3000:] + daemon.process.log()[-3000:]
+    sipp.complete(scenario, transport, CALLS, daemon.address(transport), uas)
     log = daemon.process.log()
     daemon.stop()
     return log
