@@ -15,6 +15,7 @@
     X(RULE_CRYPTO_LIBRARY, "resource.crypto", 500, "the cryptographic library failed")                                 \
     X(RULE_VAULT_GONE, "resource.vault", 500, "the process that examines protected bodies failed on this message")     \
     X(RULE_STORE_GONE, "resource.store", 500, "the archive could not take this message, so it was not delivered")      \
+    X(RULE_BINDING_STORE, "resource.bindings", 503, "registrations cannot be kept at the moment; try again later")      \
     X(RULE_OVERLOAD, "resource.overload", 503, "the server has too much to do; try again later")                       \
     X(RULE_CERT_BUDGET, "resource.certificates", 503,                                                                  \
       "the server has too many certificates to check that it has never seen; try again later")                         \
@@ -42,6 +43,14 @@
       "a Contact to register must be a SIP URI with a numeric host, or one for TLS that came over TLS")                \
     X(RULE_SIP_REGISTER_ORDER, "sip.register-order", 500, "a later registration by this client was taken already")   \
     X(RULE_SIP_REGISTER_LIMIT, "sip.register-limit", 403, "the user has more contacts than the limit")                 \
+    X(RULE_SIP_REGISTER_BRIEF, "sip.register-brief", 423, "the registration is for less time than the server takes")  \
+    X(RULE_SIP_REGISTER_FLOW, "sip.register-flow", 400, "a registration with reg-id may add one Contact only")         \
+    X(RULE_SIP_NO_OUTBOUND, "sip.no-outbound", 439,                                                                    \
+      "reg-id needs a first hop that knows of it, and this registration came through one that does not")               \
+    X(RULE_SIP_PATH, "sip.path", 400,                                                                                  \
+      "the Path of a registration must be at most 8 loose routes, the first one to a known domain or a numeric host")  \
+    X(RULE_SIP_PATH_UNKNOWN, "sip.path-unknown", 420, "a proxy added a Path, and the client does not say it knows it") \
+    X(RULE_SIP_FLOW_GONE, "sip.flow-gone", 480, "the connection by which the user registered is closed")               \
     X(RULE_SIP_CANCELLED, "sip.cancelled", 487, "the request was cancelled by its sender")                             \
     X(RULE_SIP_NO_TRANSACTION, "sip.no-transaction", 481, "the request belongs to no transaction that is known here")  \
     X(RULE_SIP_STRAY, "sip.stray", 0, "the response belongs to no request that is open here")                          \

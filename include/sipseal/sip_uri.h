@@ -28,6 +28,9 @@ enum rule sip_uri_parse(struct span text, struct sip_uri *uri);
 
 /* The value of a parameter; true and an empty value for a flag such as `lr`. Names compare without case. */
 bool sip_uri_param(const struct sip_uri *uri, const char *name, struct span *value);
+bool sip_uri_param_of(const struct sip_uri *uri, struct span name, struct span *value);
+/* The next parameter of those that the cursor stands at; false at their end, or when it is broken. */
+bool sip_uri_param_take(struct cursor *c, struct span *name, struct span *value);
 
 /* The transport parameter: SIP_TRANSPORT_NONE when there is none. */
 enum sip_transport sip_uri_transport(const struct sip_uri *uri);
@@ -37,6 +40,10 @@ enum sip_transport sip_transport_of(struct span text);
 /* "UDP", as in a Via; and "udp", as in a URI. Empty for SIP_TRANSPORT_NONE and _OTHER. */
 const char *sip_transport_name(enum sip_transport transport);
 const char *sip_transport_word(enum sip_transport transport);
+
+/* Whether two URIs are equivalent by RFC 3261 19.1.4. A transport, user, ttl, method or maddr parameter in one of them
+ * alone makes a difference, others do not. `headers` compare byte by byte; other schemes as text. */
+bool sip_same_uri(const struct sip_uri *a, const struct sip_uri *b);
 
 /* Whether two URIs are the same address-of-record as protocol.md 2.1 compares identities: user unescaped and exact,
  * host without regard to case; sip or sips, port and parameters ignored. Never true for other schemes. */

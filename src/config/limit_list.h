@@ -31,6 +31,8 @@ enum limit_kind { LIMIT_NUMBER, LIMIT_TIME };
     X(wait_seconds, LIMIT_TIME, 5, 1, 30)                                                                              \
     X(examine_seconds, LIMIT_TIME, 15, 1, 30)                                                                          \
     X(retry_after_seconds, LIMIT_TIME, 5, 1, 3600)                                                                     \
+    X(registration_min_seconds, LIMIT_TIME, 60, 1, 3600)                                                               \
+    X(registration_default_seconds, LIMIT_TIME, 3600, 60, 86400)                                                       \
     X(registration_seconds, LIMIT_TIME, 7200, 60, 86400)                                                               \
     X(drain_seconds, LIMIT_TIME, 5, 1, 3600)
 

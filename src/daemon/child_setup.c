@@ -148,6 +148,7 @@ bool setup_net(struct setup *s, struct child *net)
         .log_level = s->level,
         .log_format = s->format,
         .archive = c->archive_path != NULL,
+        .keep_bindings = c->store_path != NULL,
         .window = c->window,
     };
     memcpy(what.name, c->name, sizeof what.name);

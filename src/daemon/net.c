@@ -51,7 +51,10 @@ static void perform(struct net *n, const struct proxy_action *a)
 {
     switch (a->kind) {
     case PROXY_SEND:
-        transports_send(n->transports, a->flow, &a->hop, a->host, a->bytes, a->transaction);
+        if (a->flow_only)
+            transports_send_over(n->transports, a->flow, a->bytes, a->transaction);
+        else
+            transports_send(n->transports, a->flow, &a->hop, a->host, a->bytes, a->transaction);
         break;
     case PROXY_ASK_VAULT:
         net_channel_send(&n->vault[a->vault], a->bytes);
@@ -208,17 +211,42 @@ static void vault_lost(struct net_channel *c)
     proxy_vault_lost(n->proxy, c->number, net_now());
 }
 
+/* What the store kept of who is registered. */
+static bool take_bindings(struct net *n, struct cursor *fields)
+{
+    if (ipc_read_bindings(fields, &n->bindings) != RULE_OK)
+        return false;
+    bool before = proxy_bindings_loaded(n->proxy);
+    proxy_bindings(n->proxy, &n->bindings, net_now());
+    if (!before && proxy_bindings_loaded(n->proxy)) {
+        struct proxy_counters counters;
+        proxy_count(n->proxy, &counters);
+        LOG(&n->log, LOG_LEVEL_INFO, "registered", log_number("bindings", (int64_t)counters.restored),
+            log_number("left_out", (int64_t)counters.restored_not));
+    }
+    return true;
+}
+
+static bool take_answer(struct net *n, const struct ipc_header *header, struct cursor *fields)
+{
+    struct ipc_admitted admitted;
+    enum rule rule;
+    if (header->kind == IPC_ADMITTED && ipc_read_admitted(fields, &admitted) == RULE_OK)
+        proxy_admitted(n->proxy, header->job, &admitted, net_now());
+    else if (header->kind == IPC_BOUND && ipc_read_bound(fields, &rule) == RULE_OK)
+        proxy_bound(n->proxy, header->job, rule, net_now());
+    else
+        return header->kind == IPC_BINDINGS && take_bindings(n, fields);
+    return true;
+}
+
 static bool store_received(struct net_channel *c, struct span datagram)
 {
     struct net *n = c->owner;
     struct ipc_header header;
     struct cursor fields;
-    struct ipc_admitted answer;
-    if (ipc_read_header(datagram, &header, &fields) != RULE_OK || header.kind != IPC_ADMITTED ||
-        ipc_read_admitted(&fields, &answer) != RULE_OK)
-        return bad_answer(n, "store");
-    proxy_admitted(n->proxy, header.job, &answer, net_now());
-    return true;
+    bool sound = ipc_read_header(datagram, &header, &fields) == RULE_OK && take_answer(n, &header, &fields);
+    return sound || bad_answer(n, "store");
 }
 
 static void store_lost(struct net_channel *c)
@@ -393,6 +421,7 @@ struct proxy_settings net_proxy_settings(struct net *n, const struct net_told *t
         .limits = told->setup.limits,
         .vaults = (uint32_t)__builtin_popcountll(told->setup.vaults),
         .archive = told->setup.archive,
+        .keep_bindings = told->setup.keep_bindings,
         .window = told->setup.window,
         .random = random_bytes,
         .random_context = n,

@@ -30,6 +30,7 @@ struct net {
     bool act_again; /* the proxy was told of a failure, and may have something to do */
     uint8_t *buffer;         /* IPC_BATCH_MAX times IPC_MESSAGE_MAX bytes */
     struct ipc_examined *examined; /* too large for a stack */
+    struct ipc_bindings bindings; /* a page of them, as it is read */
     uint8_t random[NET_RANDOM_POOL];
     size_t random_left;
 };

@@ -63,7 +63,8 @@ void net_leave_retired(struct net *n)
 
 void net_limit_store(struct net *n, const struct limits *limits)
 {
-    size_t queue_max = (size_t)limits->store_jobs + limits->transactions;
+    /* Messages to admit, registrations to keep, those of which it is in doubt, final responses; and a question. */
+    size_t queue_max = (size_t)limits->store_jobs * 3 + limits->transactions + 1;
     if (queue_max > n->store.queue_max)
         n->store.queue_max = queue_max;
 }

@@ -1,4 +1,4 @@
-/* sipseald-store: the archive and the replay memory. It has no key and knows no SIP (docs/architecture.md).
+/* sipseald-store: the archive, the replay memory, and who is registered. It has no key and knows no SIP (docs/architecture.md).
  *
  * It answers only what is durable. Everything that waits on its channel shares one commit. */
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include "daemon/fence.h"
 #include "daemon/process.h"
 #include "daemon/store_batch.h"
+#include "daemon/store_page.h"
 
 enum {
     RETRY_MS = 1000,
@@ -23,10 +24,14 @@ enum {
 struct store {
     struct log log;
     struct archive_db *archive;
-    struct replay_db *replay;
+    struct store_db *store; /* replay memory, and who is registered */
     struct store_batch batch;
+    struct store_page page;
+    struct ipc_load load;   /* net asks for a page of who is registered, once the batch is done */
+    bool load_asked;
+    uint8_t load_after[IPC_AOR_MAX];
     int net; /* the channel to net; -1: none */
-    bool archive_gone, replay_gone; /* as last logged */
+    bool archive_gone, store_gone; /* as last logged */
     uint64_t lost;                  /* as last logged */
     bool busy;                      /* the last batch held more than one message */
     uint8_t *datagram;              /* IPC_BATCH_MAX times IPC_MESSAGE_MAX bytes */
@@ -51,7 +56,7 @@ static enum rule open_databases(struct store *s, const struct ipc_store_setup *s
                              ? strndup((const char *)setup->archive_path.at, setup->archive_path.len)
                              : NULL;
     if (store_path && (archive_path || !setup->archive_path.len))
-        rule = replay_db_open(store_path, &s->replay);
+        rule = store_db_open(store_path, &s->store);
     if (rule == RULE_OK && archive_path)
         rule = archive_db_open(archive_path, false, &s->archive);
     if (rule == RULE_OK)
@@ -60,7 +65,7 @@ static enum rule open_databases(struct store *s, const struct ipc_store_setup *s
                            &s->log);
     free(store_path);
     free(archive_path);
-    if (rule == RULE_OK && !store_batch_open(&s->batch, s->archive, s->replay))
+    if (rule == RULE_OK && (!store_batch_open(&s->batch, s->archive, s->store) || !store_page_open(&s->page)))
         rule = RULE_NO_MEMORY;
     return rule;
 }
@@ -68,7 +73,7 @@ static enum rule open_databases(struct store *s, const struct ipc_store_setup *s
 static enum course set_up(struct store *s, struct cursor *fields)
 {
     struct ipc_store_setup setup;
-    enum rule rule = s->replay ? RULE_IPC : ipc_read_store_setup(fields, &setup);
+    enum rule rule = s->store ? RULE_IPC : ipc_read_store_setup(fields, &setup);
     if (rule == RULE_OK)
         rule = open_databases(s, &setup);
     if (rule == RULE_OK)
@@ -87,7 +92,10 @@ static bool send_answers(int fd, const struct store_answer *first, size_t count)
     struct span datagram[IPC_BATCH_MAX];
     for (size_t i = 0; i < count; i++) {
         struct writer w = writer_over(bytes[i], sizeof bytes[i]);
-        ipc_write_admitted(&w, first[i].job, &first[i].admitted);
+        if (first[i].kind == IPC_BOUND)
+            ipc_write_bound(&w, first[i].job, first[i].admitted.rule);
+        else
+            ipc_write_admitted(&w, first[i].job, &first[i].admitted);
         datagram[i] = writer_span(&w);
     }
     return channel_send_all(fd, datagram, count);
@@ -119,12 +127,33 @@ static void commit(struct store *s)
     struct store_batch *b = &s->batch;
     store_batch_commit(b);
     log_side(s, "archive", &b->archive_side, &s->archive_gone);
-    log_side(s, "replay", &b->replay_side, &s->replay_gone);
+    log_side(s, "replay", &b->store_side, &s->store_gone);
     uint64_t lost = b->counters.lost;
     if (lost != s->lost)
         LOG(&s->log, LOG_LEVEL_ERROR, "responses-lost", log_number("count", (int64_t)(lost - s->lost)));
     s->lost = lost;
     answer(s);
+}
+
+/* What is asked for is read when what came before it is kept. */
+static void note_load(struct store *s, const struct ipc_load *load)
+{
+    struct writer w = writer_over(s->load_after, sizeof s->load_after);
+    writer_put(&w, load->after);
+    s->load = (struct ipc_load){load->now, writer_span(&w)};
+    s->load_asked = true;
+}
+
+static void answer_load(struct store *s)
+{
+    if (!s->load_asked || s->net < 0)
+        return;
+    s->load_asked = false;
+    store_page_read(&s->page, s->store, &s->load);
+    struct writer w = writer_over(s->datagram, IPC_MESSAGE_MAX);
+    ipc_write_bindings(&w, &s->page.bindings);
+    const struct span datagram = writer_span(&w);
+    channel_send_all(s->net, &datagram, 1); /* a net that is gone is found out when it is read from */
 }
 
 static bool take_message(struct store *s, struct span datagram)
@@ -133,12 +162,18 @@ static bool take_message(struct store *s, struct span datagram)
     struct cursor fields;
     struct ipc_admit admit;
     struct ipc_complete complete;
+    struct ipc_bind bind;
+    struct ipc_load load;
     if (ipc_read_header(datagram, &header, &fields) != RULE_OK)
         return false;
     if (header.kind == IPC_ADMIT && ipc_read_admit(&fields, &admit) == RULE_OK)
         store_batch_admit(&s->batch, header.job, &admit);
     else if (header.kind == IPC_COMPLETE && ipc_read_complete(&fields, &complete) == RULE_OK)
         store_batch_complete(&s->batch, &complete);
+    else if (header.kind == IPC_BIND && ipc_read_bind(&fields, &bind) == RULE_OK)
+        store_batch_bind(&s->batch, header.job, &bind);
+    else if (header.kind == IPC_LOAD && ipc_read_load(&fields, &load) == RULE_OK)
+        note_load(s, &load);
     else
         return false;
     return true;
@@ -175,6 +210,7 @@ static enum course run_batch(struct store *s, bool *more)
     store_batch_begin(&s->batch);
     enum channel_result result = s->net >= 0 ? take_messages(s, &count, &sound) : CHANNEL_AGAIN;
     commit(s); /* what came before a fault is kept and answered */
+    answer_load(s);
     s->busy = count > 1;
     *more = result == CHANNEL_DONE && sound && count == STORE_BATCH_MAX;
     if (!sound)
@@ -202,13 +238,14 @@ static enum course replace_net(struct store *s, int fd)
     if (s->net >= 0)
         close_net(s);
     s->net = fd;
+    s->load_asked = false;
     return course;
 }
 
 static enum course take_channel(struct store *s, struct cursor *fields, int *fd)
 {
     uint32_t number;
-    if (!s->replay || *fd < 0 || ipc_read_channel(fields, &number) != RULE_OK || fcntl(*fd, F_SETFL, O_NONBLOCK) != 0)
+    if (!s->store || *fd < 0 || ipc_read_channel(fields, &number) != RULE_OK || fcntl(*fd, F_SETFL, O_NONBLOCK) != 0)
         return bad_message(s, "control");
     int taken = *fd;
     *fd = -1;
@@ -294,13 +331,14 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk, not the end */
     s.datagram = malloc((size_t)IPC_BATCH_MAX * IPC_MESSAGE_MAX);
     int status = s.datagram ? run(&s) : EXIT_FAULT;
-    if (s.replay)
+    if (s.store)
         store_batch_log_counters(&s.batch, &s.log);
     if (s.net >= 0)
         close_net(&s);
     store_batch_close(&s.batch);
     archive_db_close(s.archive);
-    replay_db_close(s.replay);
+    store_db_close(s.store);
+    store_page_close(&s.page);
     free(s.datagram);
     return status;
 }

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-bool store_batch_open(struct store_batch *b, struct archive_db *archive, struct replay_db *replay)
+bool store_batch_open(struct store_batch *b, struct archive_db *archive, struct store_db *store)
 {
-    *b = (struct store_batch){.archive = archive, .replay = replay};
+    *b = (struct store_batch){.archive = archive, .store = store};
     b->pending = calloc(STORE_PENDING_MAX, sizeof *b->pending);
     return b->pending != NULL;
 }
@@ -29,11 +29,11 @@ static bool archive_is_open(struct store_batch *b)
     return side->broken == RULE_OK;
 }
 
-static bool replay_is_open(struct store_batch *b)
+static bool store_is_open(struct store_batch *b)
 {
-    struct store_side *side = &b->replay_side;
+    struct store_side *side = &b->store_side;
     if (side->broken == RULE_OK && !side->begun) {
-        side->broken = replay_db_begin(b->replay);
+        side->broken = store_db_begin(b->store);
         side->begun = side->broken == RULE_OK;
     }
     return side->broken == RULE_OK;
@@ -48,8 +48,8 @@ static bool is_success(uint32_t status)
 static void spend(struct store_batch *b, const struct ipc_complete *c)
 {
     for (size_t i = 0; i < c->replay_count && is_success(c->status); i++)
-        if (replay_is_open(b))
-            b->replay_side.broken = replay_db_spend(b->replay, c->replay[i].key, c->replay[i].expires);
+        if (store_is_open(b))
+            b->store_side.broken = replay_db_spend(b->store, c->replay[i].key, c->replay[i].expires);
 }
 
 static void apply(struct store_batch *b, const struct ipc_complete *c)
@@ -64,7 +64,7 @@ static void apply(struct store_batch *b, const struct ipc_complete *c)
 void store_batch_begin(struct store_batch *b)
 {
     b->answer_count = b->messages = 0;
-    b->archive_side = b->replay_side = (struct store_side){0};
+    b->archive_side = b->store_side = (struct store_side){0};
     for (size_t i = 0; i < b->pending_count; i++)
         apply(b, &b->pending[i]);
 }
@@ -73,9 +73,9 @@ static enum rule check_replay(struct store_batch *b, const struct ipc_admit *ask
 {
     bool spent = false;
     for (size_t i = 0; i < ask->replay_count; i++) {
-        if (!replay_is_open(b)) /* in one transaction: looking alone would take locks for each key */
+        if (!store_is_open(b)) /* in one transaction: looking alone would take locks for each key */
             return RULE_STORE_GONE;
-        enum rule rule = replay_db_check(b->replay, ask->replay[i].key, ask->now, &spent);
+        enum rule rule = replay_db_check(b->store, ask->replay[i].key, ask->now, &spent);
         if (rule != RULE_OK || spent)
             return rule != RULE_OK ? rule : RULE_REPLAY;
     }
@@ -96,7 +96,7 @@ void store_batch_admit(struct store_batch *b, uint64_t job, const struct ipc_adm
     struct store_answer *a = &b->answer[b->answer_count++];
     b->messages++;
     b->counters.asked++;
-    *a = (struct store_answer){.job = job, .needs_archive = ask->record.len > 0, .needs_replay = ask->replay_count > 0,
+    *a = (struct store_answer){.kind = IPC_ADMITTED, .job = job, .needs_archive = ask->record.len > 0, .needs_store = ask->replay_count > 0,
                                .record_len = ask->record.len};
     a->admitted.rule = check_replay(b, ask);
     if (a->admitted.rule == RULE_OK && a->needs_archive)
@@ -108,8 +108,10 @@ static void expire(struct store_batch *b, int64_t now)
     if (now >= b->expired && now - b->expired < STORE_EXPIRE_SECONDS)
         return;
     b->expired = now;
-    if (replay_is_open(b))
-        b->replay_side.broken = replay_db_expire(b->replay, now);
+    if (store_is_open(b))
+        b->store_side.broken = replay_db_expire(b->store, now);
+    if (store_is_open(b))
+        b->store_side.broken = bindings_db_expire(b->store, now);
 }
 
 void store_batch_complete(struct store_batch *b, const struct ipc_complete *complete)
@@ -124,6 +126,19 @@ void store_batch_complete(struct store_batch *b, const struct ipc_complete *comp
     expire(b, complete->now);
 }
 
+void store_batch_bind(struct store_batch *b, uint64_t job, const struct ipc_bind *bind)
+{
+    struct store_answer *a = &b->answer[b->answer_count++];
+    struct binding_row row[IPC_USER_BINDINGS_MAX];
+    b->messages++;
+    *a = (struct store_answer){.kind = IPC_BOUND, .job = job, .needs_store = true, .bindings = bind->count};
+    for (size_t i = 0; i < bind->count; i++)
+        row[i] = (struct binding_row){bind->aor, bind->binding[i].expires, bind->binding[i].record};
+    expire(b, bind->now);
+    if (store_is_open(b))
+        b->store_side.broken = bindings_db_put(b->store, bind->aor, row, bind->count);
+}
+
 static void commit_archive(struct store_batch *b)
 {
     struct store_side *side = &b->archive_side;
@@ -133,18 +148,23 @@ static void commit_archive(struct store_batch *b)
         archive_db_rollback(b->archive);
 }
 
-static void commit_replay(struct store_batch *b)
+static void commit_store(struct store_batch *b)
 {
-    struct store_side *side = &b->replay_side;
+    struct store_side *side = &b->store_side;
     if (side->begun && side->broken == RULE_OK)
-        side->broken = replay_db_commit(b->replay);
+        side->broken = store_db_commit(b->store);
     else if (side->begun)
-        replay_db_rollback(b->replay);
+        store_db_rollback(b->store);
 }
 
 static void count_answer(struct store_counters *c, const struct store_answer *a)
 {
-    c->admitted += a->admitted.rule == RULE_OK;
+    if (a->kind == IPC_BOUND) {
+        c->bound += a->admitted.rule == RULE_OK;
+        c->bindings += a->admitted.rule == RULE_OK ? a->bindings : 0;
+    } else {
+        c->admitted += a->admitted.rule == RULE_OK;
+    }
     c->replays += a->admitted.rule == RULE_REPLAY;
     c->records += a->admitted.record_id > 0;
     c->record_bytes += a->admitted.record_id > 0 ? a->record_len : 0;
@@ -164,17 +184,17 @@ static void count_batch(struct store_batch *b, bool gone)
 void store_batch_commit(struct store_batch *b)
 {
     commit_archive(b);
-    commit_replay(b);
-    bool archive_gone = b->archive_side.broken != RULE_OK, replay_gone = b->replay_side.broken != RULE_OK;
+    commit_store(b);
+    bool archive_gone = b->archive_side.broken != RULE_OK, store_gone = b->store_side.broken != RULE_OK;
     for (size_t i = 0; i < b->answer_count; i++) {
         struct store_answer *a = &b->answer[i];
-        if ((a->needs_archive && archive_gone) || (a->needs_replay && replay_gone))
+        if ((a->needs_archive && archive_gone) || (a->needs_store && store_gone))
             a->admitted.rule = RULE_STORE_GONE;
         if (a->admitted.rule != RULE_OK)
             a->admitted.record_id = 0;
     }
-    count_batch(b, archive_gone || replay_gone);
-    if (!archive_gone && !replay_gone)
+    count_batch(b, archive_gone || store_gone);
+    if (!archive_gone && !store_gone)
         b->pending_count = 0;
 }
 

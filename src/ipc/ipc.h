@@ -22,6 +22,10 @@ enum {
     IPC_CONTROL_FD = 3, /* a child's channel to the parent */
     IPC_RECORD_MAX = 224 * 1024, /* bytes of an archive record: it travels with a verdict */
     IPC_BLOB_MAX = CONFIG_CRL_MAX,
+    IPC_AOR_MAX = 512,        /* bytes of an address-of-record */
+    IPC_BINDING_MAX = 2560,   /* bytes of a binding as it is kept */
+    IPC_USER_BINDINGS_MAX = 32,
+    IPC_PAGE_MAX = 256,       /* bindings in one message */
     IPC_VAULT_JOBS_MAX = 4, /* that a vault has at once: as few as keep it busy, since they die with it */
     IPC_VAULTS_MAX = 2 * CONFIG_VAULTS_MAX, /* numbers of vaults: in a reload, old and new ones run side by side */
 };
@@ -58,7 +62,12 @@ enum ipc_kind {
     IPC_COMPLETE,
     /* parent to child */
     IPC_COUNTERS, /* log what was counted */
-    IPC_KIND_LAST = IPC_COUNTERS,
+    /* net and store */
+    IPC_BIND,
+    IPC_BOUND,
+    IPC_LOAD,
+    IPC_BINDINGS,
+    IPC_KIND_LAST = IPC_BINDINGS,
 };
 
 struct ipc_header {
@@ -136,6 +145,47 @@ struct ipc_complete {
 void ipc_write_complete(struct writer *w, const struct ipc_complete *complete);
 enum rule ipc_read_complete(struct cursor *fields, struct ipc_complete *complete);
 
+/* --- who is registered: net asks the store to keep it, and to give it back --- */
+
+/* One binding of a user. The store does not look into it. */
+struct ipc_binding {
+    struct span aor;
+    int64_t expires; /* seconds since 1970: not kept longer */
+    struct span record;
+};
+
+/* All the bindings of a user from now on, the first one first; none of before stays. `aor` of each is that of all. */
+struct ipc_bind {
+    int64_t now;
+    struct span aor;
+    struct ipc_binding binding[IPC_USER_BINDINGS_MAX];
+    size_t count;
+};
+void ipc_write_bind(struct writer *w, uint64_t job, const struct ipc_bind *bind);
+enum rule ipc_read_bind(struct cursor *fields, struct ipc_bind *bind);
+
+/* RULE_OK: durable; RULE_STORE_GONE: not kept. */
+void ipc_write_bound(struct writer *w, uint64_t job, enum rule rule);
+enum rule ipc_read_bound(struct cursor *fields, enum rule *rule);
+
+/* What is kept of users behind `after` (in the order of their bytes; empty: of all) and has not expired. */
+struct ipc_load {
+    int64_t now;
+    struct span after;
+};
+void ipc_write_load(struct writer *w, const struct ipc_load *load);
+enum rule ipc_read_load(struct cursor *fields, struct ipc_load *load);
+
+/* As many as fit, all those of a user together, in that order. */
+struct ipc_bindings {
+    enum rule rule; /* RULE_STORE_GONE: they cannot be read */
+    bool last;      /* there are no more */
+    struct ipc_binding binding[IPC_PAGE_MAX];
+    size_t count;
+};
+void ipc_write_bindings(struct writer *w, const struct ipc_bindings *page);
+enum rule ipc_read_bindings(struct cursor *fields, struct ipc_bindings *page);
+
 /* --- setup --- */
 
 void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob); /* ANCHOR, CRL, READER, TLS_... */
@@ -186,6 +236,7 @@ struct ipc_net_setup {
     uint32_t log_level; /* an enum log_level (daemon/log.h) */
     uint32_t log_format; /* an enum log_format */
     bool archive;      /* an archive is configured */
+    bool keep_bindings; /* the store keeps who is registered */
     int64_t window;
 };
 void ipc_write_net_setup(struct writer *w, const struct ipc_net_setup *setup);

@@ -134,6 +134,7 @@ void ipc_write_net_setup(struct writer *w, const struct ipc_net_setup *setup)
     writer_u32(w, setup->log_level);
     writer_u32(w, setup->log_format);
     field_write_bool(w, setup->archive);
+    field_write_bool(w, setup->keep_bindings);
     writer_i64(w, setup->window);
     ipc_end(w);
 }
@@ -145,7 +146,8 @@ enum rule ipc_read_net_setup(struct cursor *fields, struct ipc_net_setup *setup)
                 read_limits(fields, &setup->limits) && cursor_u64(fields, &setup->vaults) &&
                 field_number(fields, 0, LOG_LEVEL_MAX, &setup->log_level) &&
                 field_number(fields, 0, LOG_FORMAT_MAX, &setup->log_format) &&
-                field_bool(fields, &setup->archive) && field_seconds(fields, &setup->window);
+                field_bool(fields, &setup->archive) && field_bool(fields, &setup->keep_bindings) &&
+                field_seconds(fields, &setup->window);
     return fields_end(read, fields);
 }
 

@@ -62,6 +62,15 @@ void transports_send(struct transports *t, uint64_t flow, const struct hop *hop,
         t->owner.failed(t->owner.context, transaction);
 }
 
+void transports_send_over(struct transports *t, uint64_t flow, struct span bytes, uint64_t transaction)
+{
+    struct connection *c = flow ? connection_of_flow(t, flow) : NULL;
+    if (c && !c->closing)
+        stream_write(c, bytes, transaction);
+    else if (transaction)
+        t->owner.failed(t->owner.context, transaction);
+}
+
 void transports_flush(struct transports *t)
 {
     udp_flush(t);

@@ -79,6 +79,8 @@ void transports_set_tls(struct transports *t, struct tls_context *context, enum 
  * leave with transports_flush, together with what else goes the same way. */
 void transports_send(struct transports *t, uint64_t flow, const struct hop *hop, struct span host, struct span bytes,
                      uint64_t transaction);
+/* The same over a connection that is open, and nowhere else. */
+void transports_send_over(struct transports *t, uint64_t flow, struct span bytes, uint64_t transaction);
 void transports_flush(struct transports *t);
 
 /* Accepts no more connections, so that a process can end. */

@@ -79,6 +79,22 @@ bool address_is_loopback(const struct sockaddr_storage *address)
     return address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&as_v6(address)->sin6_addr);
 }
 
+static bool is_private_v4(in_addr_t host)
+{
+    return host >> 24 == 10 || host >> 20 == (172 << 4 | 1) || host >> 16 == (192 << 8 | 168) ||
+           host >> 22 == (100 << 2 | 1) || host >> 16 == (169 << 8 | 254) || host >> 24 == IN_LOOPBACKNET;
+}
+
+bool address_is_private(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET)
+        return is_private_v4(ntohl(as_v4(address)->sin_addr.s_addr));
+    if (address->ss_family != AF_INET6)
+        return false;
+    const struct in6_addr *host = &as_v6(address)->sin6_addr;
+    return (host->s6_addr[0] & 0xfe) == 0xfc || IN6_IS_ADDR_LINKLOCAL(host) || IN6_IS_ADDR_LOOPBACK(host);
+}
+
 bool address_is_unicast(const struct sockaddr_storage *address)
 {
     if (address_port(address) == 0 || address_is_wildcard(address))

@@ -18,6 +18,9 @@ uint16_t address_port(const struct sockaddr_storage *address);
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 bool address_is_wildcard(const struct sockaddr_storage *address);
 bool address_is_loopback(const struct sockaddr_storage *address);
+/* Whether other hosts elsewhere have the same address: RFC 1918, RFC 6598 (shared), RFC 4193 (unique local), link-local and
+ * loopback. */
+bool address_is_private(const struct sockaddr_storage *address);
 /* Whether one host can be meant: no wildcard, no multicast, no broadcast, no "this network", no port 0. */
 bool address_is_unicast(const struct sockaddr_storage *address);
 

@@ -16,33 +16,44 @@ static bool is_option_tag(struct span tag)
     return tag.len > 0;
 }
 
+static bool is_among(struct span tag, const struct span *known, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (span_equal_nocase(tag, known[i]))
+            return true;
+    return false;
+}
+
 /* A list has one tag at least (20.29, 20.32). */
-static bool list_option_tags(struct writer *w, struct span list)
+static bool list_option_tags(struct writer *w, struct span list, const struct span *known, size_t known_count)
 {
     for (bool more = true; more;) {
         size_t comma = span_find(list, ',');
         struct span tag = span_trim(span_part(list, 0, comma));
         if (!is_option_tag(tag))
             return false;
-        writer_text(w, w->len ? ", " : "Unsupported: ");
-        writer_put(w, tag);
+        if (!is_among(tag, known, known_count)) {
+            writer_text(w, w->len ? ", " : "Unsupported: ");
+            writer_put(w, tag);
+        }
         more = comma < list.len;
         list = span_part(list, comma + 1, list.len);
     }
     return true;
 }
 
-/* 420 with all that the request asks for under this header, since no extension is known here (8.2.2.3, 16.3 step 5).
- * True when it was answered. */
-static bool refuse_extensions(struct proxy *p, struct pass *pass, const struct sip_message *m, enum sip_header_id id)
+/* 420 with all that the request asks for under this header and that is not known here (8.2.2.3, 16.3 step 5). True when it
+ * was answered. */
+static bool refuse_unknown(struct proxy *p, struct pass *pass, const struct sip_message *m, enum sip_header_id id,
+                           const struct span *known, size_t known_count)
 {
     uint8_t tags[OPTION_TAGS_MAX];
     struct writer w = writer_over(tags, sizeof tags);
     bool clean = true;
-    if (sip_header_count(m, id) == 0)
-        return false;
     for (const struct sip_header *h = sip_header_next(m, id, NULL); h && clean; h = sip_header_next(m, id, h))
-        clean = list_option_tags(&w, h->value);
+        clean = list_option_tags(&w, h->value, known, known_count);
+    if (clean && w.len == 0)
+        return false;
     writer_text(&w, "\r\n");
     if (!clean || w.full) {
         refuse_pass(p, pass, m, RULE_SIP_SYNTAX);
@@ -51,6 +62,18 @@ static bool refuse_extensions(struct proxy *p, struct pass *pass, const struct s
     const struct answer answer = {.status = 420, .rule = RULE_SIP_PROXY_REQUIRE, .headers = writer_span(&w)};
     answer_pass(p, pass, m, &answer);
     return true;
+}
+
+static bool refuse_extensions(struct proxy *p, struct pass *pass, const struct sip_message *m, enum sip_header_id id)
+{
+    return refuse_unknown(p, pass, m, id, NULL, 0);
+}
+
+/* A registrar knows Path and, where flows can be kept alive, outbound (registrar.c). */
+static bool refuse_registering(struct proxy *p, struct pass *pass, const struct sip_message *m)
+{
+    static const struct span known[] = {SPAN_INIT("path"), SPAN_INIT("outbound")};
+    return refuse_unknown(p, pass, m, SIP_H_REQUIRE, known, pass->source.transport == SIP_UDP ? 1 : 2);
 }
 
 /* --- for the proxy itself --- */
@@ -185,19 +208,21 @@ static enum rule find_target(struct proxy *p, const struct pass *pass, const str
 
 void admit(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
-    struct target target;
+    struct target target = {0};
     struct route_set routes;
     if (m->method == SIP_CANCEL) {
         admit_cancel(p, pass, m);
         return;
     }
     enum rule rule = find_target(p, pass, m, &target, &routes);
-    if (rule != RULE_OK)
+    if (target.not_registered && keeping_loads(p) && !pass->ack)
+        keeping_wait(p, pass, m);
+    else if (rule != RULE_OK)
         refuse_target(p, pass, m, rule);
     else if (target.kind == TARGET_SELF)
         serve(p, pass, m);
     else if (target.kind != TARGET_REGISTRAR)
         admit_forwarding(p, pass, m, &target, &routes);
-    else if (!refuse_extensions(p, pass, m, SIP_H_REQUIRE))
+    else if (!refuse_registering(p, pass, m))
         register_contacts(p, pass, m, target.route);
 }

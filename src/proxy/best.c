@@ -143,7 +143,7 @@ void best_answer(struct proxy *p, struct pass *pass, const struct sip_message *m
 static bool is_open(const struct pass *pass)
 {
     for (size_t i = 0; i < pass->branch_count; i++)
-        if (pass->branch[i].state != BRANCH_DONE)
+        if (pass->branch[i].state != BRANCH_DONE && pass->branch[i].state != BRANCH_SPARE)
             return true;
     return false;
 }
@@ -183,6 +183,8 @@ static void answer_with(struct proxy *p, struct pass *pass, const struct sip_mes
 void branch_answered(struct proxy *p, struct branch *b, const struct sip_message *m)
 {
     struct pass *pass = b->pass;
+    if (m->status == 430 && branch_replace(p, b))
+        return;
     branch_enter(p, b, BRANCH_DONE);
     if (m->status < 300 || m->status >= 600)
         branches_cancel(p, pass);

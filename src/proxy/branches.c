@@ -12,6 +12,26 @@ enum { CANCEL_MAX_MS = 64 * SIP_T1_MS };
 
 /* --- beginning and end --- */
 
+/* Of the targets of one instance the first is tried, the others are spare (RFC 5626 7). */
+static void note_instance(struct pass *pass, const struct target *target, size_t at)
+{
+    struct branch *b = &pass->branch[at];
+    if (target->to[at].instance.len == 0)
+        return;
+    b->instance = at + 1;
+    for (size_t i = 0; i < at; i++)
+        if (span_equal(target->to[i].instance, target->to[at].instance)) {
+            b->instance = i + 1;
+            b->state = BRANCH_SPARE;
+            return;
+        }
+}
+
+static bool copy_if_any(struct span from, struct packet **to)
+{
+    return from.len == 0 || (*to = packet_copy(from)) != NULL;
+}
+
 bool branches_new(struct pass *pass, const struct target *target, size_t max)
 {
     size_t count = target->count < max ? target->count : max;
@@ -22,9 +42,11 @@ bool branches_new(struct pass *pass, const struct target *target, size_t max)
     for (size_t i = 0; i < count; i++) {
         const struct target_hop *to = &target->to[i];
         struct branch *b = &pass->branch[i];
-        *b = (struct branch){.pass = pass, .hop = to->hop, .flow = to->flow, .q = to->q};
-        if ((to->contact.len && !(b->contact = packet_copy(to->contact))) ||
-            (to->host.len && !(b->host = packet_copy(to->host))))
+        *b = (struct branch){
+            .pass = pass, .hop = to->hop, .flow = to->flow, .flow_only = to->flow_only, .q = to->q};
+        note_instance(pass, target, i);
+        if (!copy_if_any(to->contact, &b->contact) || !copy_if_any(to->route, &b->route) ||
+            !copy_if_any(to->host, &b->host))
             return false;
     }
     return true;
@@ -34,6 +56,7 @@ void branches_free(struct pass *pass)
 {
     for (size_t i = 0; i < pass->branch_count; i++) {
         free(pass->branch[i].contact);
+        free(pass->branch[i].route);
         free(pass->branch[i].host);
     }
     free(pass->branch);
@@ -43,7 +66,7 @@ void branches_free(struct pass *pass)
 
 static bool is_under_way(const struct branch *b)
 {
-    return b->state != BRANCH_LATER && b->state != BRANCH_DONE;
+    return b->state != BRANCH_LATER && b->state != BRANCH_SPARE && b->state != BRANCH_DONE;
 }
 
 bool branches_under_way(const struct pass *pass)
@@ -110,16 +133,37 @@ uint64_t branches_deadline(const struct proxy *p)
 
 /* --- starting --- */
 
+static struct branch *spare_of(const struct branch *b)
+{
+    struct pass *pass = b->pass;
+    for (size_t i = 0; b->instance && i < pass->branch_count; i++)
+        if (pass->branch[i].state == BRANCH_SPARE && pass->branch[i].instance == b->instance)
+            return &pass->branch[i];
+    return NULL;
+}
+
 static void start(struct proxy *p, struct branch *b, const struct sip_message *m)
 {
     enum rule rule = branch_send(p, b, m);
-    if (rule != RULE_OK) {
+    for (struct branch *next; rule != RULE_OK && (next = spare_of(b)); b = next) {
         branch_enter(p, b, BRANCH_DONE);
-        best_note_rule(b->pass, rule);
-        return;
+        rule = branch_send(p, next, m);
     }
-    branch_enter(p, b, BRANCH_CALLING);
-    p->counters.forwarded++;
+    branch_enter(p, b, rule == RULE_OK ? BRANCH_CALLING : BRANCH_DONE);
+    if (rule == RULE_OK)
+        p->counters.forwarded++;
+    else
+        best_note_rule(b->pass, rule);
+}
+
+bool branch_replace(struct proxy *p, struct branch *b)
+{
+    struct branch *spare = b->pass->state == PASS_FORWARDED ? spare_of(b) : NULL;
+    if (!spare || !pass_read(p, b->pass, &p->message))
+        return false;
+    branch_enter(p, b, BRANCH_DONE);
+    start(p, spare, &p->message);
+    return spare->state != BRANCH_DONE || branches_under_way(b->pass);
 }
 
 /* The first that has not begun, and all of its q; false when there is none. */
@@ -129,7 +173,8 @@ static bool start_next(struct proxy *p, struct pass *pass, const struct sip_mess
     while (first < end && first->state != BRANCH_LATER)
         first++;
     for (struct branch *b = first; b < end && b->q == first->q; b++)
-        start(p, b, m);
+        if (b->state == BRANCH_LATER)
+            start(p, b, m);
     return first < end;
 }
 
@@ -176,7 +221,7 @@ void forward(struct proxy *p, struct pass *pass, const struct sip_message *m)
  * its time. */
 static void cancel(struct proxy *p, struct branch *b)
 {
-    if (b->state == BRANCH_LATER) {
+    if (b->state == BRANCH_LATER || b->state == BRANCH_SPARE) {
         b->state = BRANCH_DONE;
     } else if (b->state == BRANCH_CALLING) {
         b->cancel_due = true;
@@ -189,7 +234,7 @@ static void cancel(struct proxy *p, struct branch *b)
 void branches_cancel(struct proxy *p, struct pass *pass)
 {
     for (size_t i = 0; i < pass->branch_count; i++)
-        if (pass->invite || pass->branch[i].state == BRANCH_LATER)
+        if (pass->invite || pass->branch[i].state == BRANCH_LATER || pass->branch[i].state == BRANCH_SPARE)
             cancel(p, &pass->branch[i]);
 }
 
@@ -234,8 +279,10 @@ static bool move_back(struct proxy *p, struct branch *b)
 void branch_failed(struct proxy *p, struct branch *b)
 {
     bool too_long = b->moved_to_stream && !b->moved_back;
-    if (!move_back(p, b))
-        branch_without_answer(p, b, too_long ? RULE_SIP_CONGESTION : RULE_SIP_UNREACHABLE);
+    if (move_back(p, b) || branch_replace(p, b))
+        return;
+    enum rule rule = b->flow_only ? RULE_SIP_FLOW_GONE : RULE_SIP_UNREACHABLE;
+    branch_without_answer(p, b, too_long ? RULE_SIP_CONGESTION : rule);
 }
 
 /* Timer C ends what rings by a CANCEL, and what never rang as if it had been answered 408 (16.8). */

@@ -36,7 +36,9 @@ enum {
     PROXY_EDIT_BYTES = 4096,
     PROXY_EDIT_LINES = 6,
     REQUEST_BYTES_MAX = 256 * 1024 * 1024, /* of the requests that passes keep until they are answered */
-    ANSWER_HEADERS_MAX = 24 * 1024, /* bytes of further header lines in a response of the proxy's own */
+    ANSWER_HEADERS_MAX = 26 * 1024, /* bytes of further header lines in a response of the proxy's own */
+    REGISTRATION_ROOM = LOCATION_USER_CONTACTS_MAX * (LOCATION_URI_MAX + LOCATION_INSTANCE_MAX + 96) +
+                        LOCATION_PATH_MAX, /* bytes of the header lines that tell of a user's contacts */
     PASSES_IN_BLOCK = 256,
     PASSES_FOR_ACKS = 256, /* beyond limits.transactions: a call that was answered dies without its ACK */
     HASH_KEY_LEN = 16,
@@ -71,6 +73,7 @@ TAILQ_HEAD(branch_list, branch);
 
 enum branch_state {
     BRANCH_LATER,      /* its turn has not come (serial forking) */
+    BRANCH_SPARE,      /* another flow of an instance that is tried already: its turn comes when that one fails */
     BRANCH_CALLING,    /* sent; nothing has come back */
     BRANCH_PROCEEDING, /* a provisional response has */
     BRANCH_CANCELLING, /* an INVITE whose CANCEL was sent, and that waits for its final response */
@@ -86,9 +89,12 @@ struct branch {
     uint64_t client, cancel; /* transactions; 0: ended, or not begun */
     struct hop hop;          /* where it goes */
     struct packet *host;     /* TLS: whom a connection to `hop` must lead to; null: nobody will do */
-    uint64_t flow;           /* the UDP socket from which it goes there; over TLS, the connection that it goes over and no
-                                other; 0: any stream that leads to `hop` */
+    uint64_t flow;           /* the UDP socket from which it goes there, or the connection over which; 0: any stream that
+                                leads to `hop` */
+    bool flow_only;          /* that flow and no other */
+    size_t instance;         /* the same number in branches to one instance (RFC 5626 7); 0: none */
     struct packet *contact;  /* takes the place of the Request-URI; null: it stays */
+    struct packet *route;    /* to be the Route (RFC 3327 5.4); null: none */
     unsigned q;
     bool moved_to_stream; /* the hop was UDP, but the message is too long for a datagram */
     bool moved_back;      /* there was no connection, so it went by UDP after all (18.1.1) */
@@ -109,12 +115,14 @@ enum pass_state {
     PASS_WAITING,   /* for a vault to be free */
     PASS_EXAMINING, /* in a vault */
     PASS_ADMITTING, /* in the store */
+    PASS_LOADING,   /* until it is known who is registered */
+    PASS_REGISTERING, /* a REGISTER, until the store has kept it, or another one for the same user */
     PASS_FORWARDED, /* its branches are under way */
     PASS_DONE,      /* answered, or never to be; remembered as long as a transaction lives */
 };
 
 struct pass {
-    TAILQ_ENTRY(pass) link; /* WAITING, EXAMINING, ADMITTING: in the list of that state; FREE: in the free list;
+    TAILQ_ENTRY(pass) link; /* WAITING to REGISTERING: in the list of that state; FREE: in the free list;
                                FORWARDED, forked and no INVITE: among those that gather answers */
     enum pass_state state;
     uint32_t index, generation;
@@ -138,6 +146,8 @@ struct pass {
     bool archive;           /* what can be seen is to be archived */
     bool replay_noted_only; /* no rule in force needs the signature: a replay is logged and forwarded */
     bool completion_due;    /* the store has admitted it and is owed the final status */
+    struct plan *plan;      /* REGISTERING: what the store was asked to keep; null: another one's turn has come */
+    uint64_t user;          /* REGISTERING: the hash of whom it is for */
     int64_t record_id;
     struct ipc_replay *replay;
     size_t replay_count;
@@ -158,6 +168,17 @@ struct queued_action {
     struct packet *packet; /* holds action.bytes; may be null */
 };
 STAILQ_HEAD(action_list, queued_action);
+
+/* What there is between the location service and the store that keeps it (keeping.c). */
+struct keeping {
+    struct pass_list loading, registering; /* the longest first */
+    uint32_t loading_count, registering_count;
+    bool loaded;    /* all that was kept is in the location service */
+    bool asked;     /* for what is kept, and not answered yet */
+    uint64_t ask_at; /* it could not be read: when to ask again */
+    struct packet *loaded_up_to; /* the last user of those who are in the location service; null: none */
+    struct action_list doubts;   /* users of whom it is not known what the store keeps; for when it is back */
+};
 
 struct proxy {
     struct proxy_settings settings;
@@ -184,6 +205,7 @@ struct proxy {
     bool store_ready;
     struct pass_list admitting;
     uint32_t admitting_count;
+    struct keeping keeping;
     uint32_t forwarded_count;
     struct branch_list ringing, cancelling; /* see branches.c */
     struct pass_list gathering;
@@ -279,6 +301,25 @@ bool is_of_strict_router(const struct proxy *p, const struct sip_message *m);
 struct packet *undo_strict_routing(struct proxy *p, const struct sip_message *m);
 /* registrar.c */
 void register_contacts(struct proxy *p, struct pass *pass, const struct sip_message *m, const struct route *route);
+/* The same for one that may register: it waited until all bindings were there, or for another one's end. */
+void register_admitted(struct proxy *p, struct pass *pass, const struct sip_message *m);
+/* What it asked for is so. */
+void register_done(struct proxy *p, struct pass *pass, const struct sip_message *m);
+/* keeping.c: bindings that the store keeps. */
+void keeping_begin(struct proxy *p);
+void keeping_free(struct proxy *p);
+/* Whether who is registered is not known yet. */
+bool keeping_loads(const struct proxy *p);
+/* The request waits until that is known, and is admitted anew then: a REGISTER by register_admitted. */
+void keeping_wait(struct proxy *p, struct pass *pass, const struct sip_message *m);
+/* The REGISTER waits until those for the same user that came before have come to their end. */
+void keeping_queue(struct proxy *p, struct pass *pass, const struct sip_message *m, struct span aor);
+/* Asks the store to keep what is planned; register_done when it has, RULE_BINDING_STORE when it cannot. */
+void keeping_ask(struct proxy *p, struct pass *pass, const struct sip_message *m, struct plan *plan);
+void keeping_store_ready(struct proxy *p);
+void keeping_store_lost(struct proxy *p);
+void keeping_tick(struct proxy *p);
+uint64_t keeping_deadline(const struct proxy *p);
 /* examine.c: asks a vault where there is need, and decides at once where there is none. */
 /* Whose share of the vaults a message takes that comes from there. */
 struct share_peer examine_peer(const struct proxy *p, const struct proxy_source *source);
@@ -307,6 +348,8 @@ void branch_enter(struct proxy *p, struct branch *b, enum branch_state state);
 void branches_cancel(struct proxy *p, struct pass *pass);
 /* A provisional response came; 101 to 199 let it ring on (timer C: 16.7 step 2). */
 void branch_rings(struct proxy *p, struct branch *b, int status);
+/* Another flow of the same instance takes its place (RFC 5626 7). False, with nothing changed, when there is none. */
+bool branch_replace(struct proxy *p, struct branch *b);
 /* Its transport failed. */
 void branch_failed(struct proxy *p, struct branch *b);
 /* The CANCEL of this pass came. */
@@ -330,6 +373,8 @@ void best_answer(struct proxy *p, struct pass *pass, const struct sip_message *m
 enum rule branch_send(struct proxy *p, struct branch *b, const struct sip_message *m);
 /* Sends an ACK on without a transaction (16.11). */
 enum rule send_stateless(struct proxy *p, struct branch *b, const struct sip_message *m);
+/* The listening socket of a branch: that of its flow, else one that can reach its hop; `listen_count` when there is none. */
+size_t branch_local(const struct proxy *p, const struct branch *b);
 /* What a branch remembers of a request, so that a loop is told from a spiral (RFC 5393 4.2). */
 uint64_t loop_hash(const struct proxy *p, const struct sip_message *m);
 bool has_looped(const struct proxy *p, const struct sip_message *m);

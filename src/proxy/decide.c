@@ -197,6 +197,7 @@ void proxy_store_ready(struct proxy *p, struct proxy_time now)
         free(queued);
     }
     p->completion_count = 0;
+    keeping_store_ready(p);
 }
 
 void proxy_store_lost(struct proxy *p, struct proxy_time now)
@@ -205,6 +206,7 @@ void proxy_store_lost(struct proxy *p, struct proxy_time now)
     p->store_ready = false;
     while (!TAILQ_EMPTY(&p->admitting))
         refuse_later(p, TAILQ_FIRST(&p->admitting), RULE_STORE_GONE);
+    keeping_store_lost(p);
 }
 
 void admitting_tick(struct proxy *p)

@@ -118,13 +118,21 @@ static struct span write_branch(const struct proxy *p, const struct sip_message 
     return writer_span(&w);
 }
 
+size_t branch_local(const struct proxy *p, const struct branch *b)
+{
+    for (size_t i = 0; b->hop.transport == SIP_UDP && b->flow && i < p->settings.listen_count; i++)
+        if (p->settings.listen_flow[i] == b->flow)
+            return i;
+    return routing_local(&p->routing, &b->hop);
+}
+
 /* Our Via, and Max-Forwards where the request has none (16.6 steps 3 and 8). `rport` asks for the response to come back
  * to the port that the request leaves from (RFC 3581). */
 static void edit_own_via(struct proxy *p, const struct branch *b, struct sip_edits *e, const struct sip_message *m,
                          struct texts *t, struct span branch)
 {
     struct writer w = writer_over(t->via, sizeof t->via);
-    size_t local = routing_local(&p->routing, &b->hop);
+    size_t local = branch_local(p, b);
     writer_text(&w, "Via: SIP/2.0/");
     writer_text(&w, sip_transport_name(b->hop.transport));
     writer_byte(&w, ' ');
@@ -215,6 +223,17 @@ static void edit_strict_route(struct sip_edits *e, const struct sip_message *m, 
     sip_edit_insert(e, m, head_end(m), writer_span(&w));
 }
 
+/* The path by which the contact was registered (RFC 3327 5.4); the request has no Route of its own any more. */
+static void edit_path(const struct branch *b, struct sip_edits *e, const struct sip_message *m, struct texts *t)
+{
+    struct writer w = writer_over(t->route, sizeof t->route);
+    writer_text(&w, "Route: ");
+    writer_put(&w, packet_span(b->route));
+    writer_text(&w, "\r\n");
+    e->full |= w.full;
+    sip_edit_insert(e, m, head_end(m), writer_span(&w));
+}
+
 static void edit_target(struct proxy *p, const struct branch *b, struct sip_edits *e, const struct sip_message *m,
                         struct texts *t)
 {
@@ -229,6 +248,8 @@ static void edit_target(struct proxy *p, const struct branch *b, struct sip_edit
         edit_strict_route(e, m, &routes, t);
     else if (b->contact)
         sip_edit_replace(e, m, m->request_uri, packet_span(b->contact));
+    if (b->route)
+        edit_path(b, e, m, t);
 }
 
 /* A datagram may do without; a stream may not (18.3). */
@@ -266,25 +287,32 @@ static bool compose(struct proxy *p, const struct branch *b, const struct sip_me
 /* Finds the socket that it leaves from; breaks a rule when the hop cannot be reached from here at all. */
 static enum rule find_flow(const struct proxy *p, struct branch *b)
 {
-    if (b->hop.transport == SIP_TLS) /* without either it would lead to nobody in particular */
-        return b->host || b->flow ? RULE_OK : RULE_SIP_UNREACHABLE;
-    b->flow = 0;
-    if (b->hop.transport != SIP_UDP)
-        return b->hop.transport == SIP_TCP ? RULE_OK : RULE_SIP_UNREACHABLE;
-    size_t local = routing_local(&p->routing, &b->hop);
+    if (b->hop.transport != SIP_UDP && b->flow_only)
+        return b->flow ? RULE_OK : RULE_SIP_FLOW_GONE; /* it is gone since it was kept */
+    if (b->hop.transport == SIP_TLS) /* without a host it would lead to nobody in particular */
+        return b->host ? RULE_OK : RULE_SIP_UNREACHABLE;
+    if (b->hop.transport == SIP_TCP) {
+        b->flow = b->moved_to_stream ? 0 : b->flow;
+        return RULE_OK;
+    }
+    size_t local = b->hop.transport == SIP_UDP ? branch_local(p, b) : p->settings.listen_count;
     if (local == p->settings.listen_count)
         return RULE_SIP_UNREACHABLE; /* there is no socket of this address family */
     b->flow = p->settings.listen_flow[local];
     return RULE_OK;
 }
 
-/* The message as it leaves. What is too long for a datagram goes to the same address by TCP (18.1.1). */
+/* What is too long for a datagram goes to the same address by TCP (18.1.1). To a user behind a NAT no connection can be
+ * opened: it goes by a datagram, as it would after that had failed, but never a MESSAGE (protocol.md 4, Sizes). */
 static enum rule compose_to_size(struct proxy *p, struct branch *b, const struct sip_message *m, struct span branch,
                                  struct texts *t, struct span *out)
 {
     if (!compose(p, b, m, branch, t, out))
         return RULE_INTERNAL;
-    if (b->hop.transport == SIP_UDP && out->len > PROXY_UDP_MAX && !b->moved_back) {
+    bool too_long = b->hop.transport == SIP_UDP && out->len > PROXY_UDP_MAX && !b->moved_back;
+    if (too_long && b->flow_only && m->method == SIP_MESSAGE)
+        return RULE_SIP_CONGESTION;
+    if (too_long && !b->flow_only) {
         b->hop.transport = SIP_TCP;
         b->moved_to_stream = true;
         if (!compose(p, b, m, branch, t, out))
@@ -346,6 +374,7 @@ enum rule send_stateless(struct proxy *p, struct branch *b, const struct sip_mes
     if (rule != RULE_OK)
         return rule;
     const struct proxy_action send = {
-        .kind = PROXY_SEND, .request = true, .hop = b->hop, .host = packet_span(b->host), .flow = b->flow};
+        .kind = PROXY_SEND, .request = true, .hop = b->hop, .host = packet_span(b->host), .flow = b->flow,
+        .flow_only = b->flow_only && b->hop.transport != SIP_UDP};
     return action_push_sending(p, &send, bytes) ? RULE_OK : RULE_NO_MEMORY;
 }

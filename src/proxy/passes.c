@@ -164,6 +164,14 @@ static void leave(struct proxy *p, struct pass *pass)
         TAILQ_REMOVE(&p->admitting, pass, link);
         p->admitting_count--;
         break;
+    case PASS_LOADING:
+        TAILQ_REMOVE(&p->keeping.loading, pass, link);
+        p->keeping.loading_count--;
+        break;
+    case PASS_REGISTERING:
+        TAILQ_REMOVE(&p->keeping.registering, pass, link);
+        p->keeping.registering_count--;
+        break;
     case PASS_FORWARDED:
         if (gathers(pass))
             TAILQ_REMOVE(&p->gathering, pass, link);
@@ -191,6 +199,14 @@ void pass_enter(struct proxy *p, struct pass *pass, enum pass_state state)
     case PASS_ADMITTING:
         TAILQ_INSERT_TAIL(&p->admitting, pass, link);
         p->admitting_count++;
+        break;
+    case PASS_LOADING:
+        TAILQ_INSERT_TAIL(&p->keeping.loading, pass, link);
+        p->keeping.loading_count++;
+        break;
+    case PASS_REGISTERING:
+        TAILQ_INSERT_TAIL(&p->keeping.registering, pass, link);
+        p->keeping.registering_count++;
         break;
     case PASS_FORWARDED:
         if (gathers(pass))

@@ -71,6 +71,7 @@ struct proxy *proxy_new(const struct proxy_settings *settings, struct proxy_time
         TAILQ_INIT(&p->vault[i].list);
     STAILQ_INIT(&p->actions);
     STAILQ_INIT(&p->completions);
+    keeping_begin(p);
     if (make_parts(p))
         return p;
     proxy_free(p);
@@ -93,6 +94,7 @@ void proxy_free(struct proxy *p)
     free_taken(p);
     actions_free(&p->actions);
     actions_free(&p->completions);
+    keeping_free(p);
     shares_free(p->shares);
     passes_free(p);
     sip_transactions_free(p->transactions);
@@ -287,7 +289,8 @@ void proxy_stop(struct proxy *p, struct proxy_time now)
 
 bool proxy_idle(const struct proxy *p)
 {
-    uint32_t jobs = p->waiting_count + p->admitting_count + p->forwarded_count;
+    uint32_t jobs = p->waiting_count + p->admitting_count + p->forwarded_count + p->keeping.loading_count +
+                    p->keeping.registering_count;
     for (uint32_t i = 0; i < IPC_VAULTS_MAX; i++)
         jobs += p->vault[i].jobs;
     return jobs == 0 && STAILQ_EMPTY(&p->actions);
@@ -303,7 +306,8 @@ uint64_t proxy_deadline(const struct proxy *p)
     uint64_t deadline = earlier(sip_transactions_deadline(p->transactions), examine_deadline(p));
     if (location_count(p->location) > 0)
         deadline = earlier(deadline, p->sweep_at);
-    return earlier(earlier(deadline, branches_deadline(p)), admitting_deadline(p));
+    deadline = earlier(deadline, earlier(branches_deadline(p), admitting_deadline(p)));
+    return earlier(deadline, keeping_deadline(p));
 }
 
 void proxy_tick(struct proxy *p, struct proxy_time now)
@@ -313,6 +317,7 @@ void proxy_tick(struct proxy *p, struct proxy_time now)
     examine_tick(p);
     admitting_tick(p);
     branches_tick(p);
+    keeping_tick(p);
     if (now.monotonic >= p->sweep_at) {
         location_sweep(p->location, now.monotonic);
         p->sweep_at = now.monotonic + SWEEP_INTERVAL_MS;
@@ -336,6 +341,7 @@ static void send_action(const struct sip_event *e, struct proxy_action *action)
     action->hop = b->hop;
     action->host = packet_span(b->host);
     action->flow = b->flow;
+    action->flow_only = b->flow_only && b->hop.transport != SIP_UDP;
 }
 
 static void handle_server_event(struct proxy *p, struct pass *pass, const struct sip_event *e)

@@ -24,10 +24,10 @@
  * - A final response to a request other than INVITE that comes after the transaction has ended is dropped, and no 408
  *   is sent (RFC 4320 4.2).
  * - OPTIONS to one of its own names is answered 200 without a body; REGISTER for own domains is taken from sources
- *   that the route allows (403 else).
+ *   that the route allows (403 else). Where a store keeps bindings, it is answered when they are durable.
  * - maddr is not obeyed anywhere; sips and tel URIs are 416.
  * - Over TLS requests go to the next server of a route, whose name is that of the route's URI, and to a user over the
- *   connection by which the user registered.
+ *   connection by which the user registered. So they do over the others where the user is behind a NAT.
  *
  * Memory is bounded by the limits. Nothing here holds a key or what a vault has opened. */
 #ifndef SIPSEAL_PROXY_PROXY_H
@@ -78,6 +78,7 @@ struct proxy_settings { /* borrowed until the next proxy_reconfigure or proxy_fr
     uint32_t vaults; /* how many work at once; their numbers are below IPC_VAULTS_MAX. 0: no keys are configured, and
                         nothing can be opened */
     bool archive;    /* an archive is configured */
+    bool keep_bindings; /* the store keeps who is registered; else it is forgotten when the proxy ends */
     int64_t window;  /* seconds that a signed Date may differ from now */
     void (*random)(void *context, uint8_t *out, size_t len); /* never fails: the shell ends when it cannot */
     void *random_context;
@@ -122,7 +123,13 @@ void proxy_vault_lost(struct proxy *p, uint32_t vault, struct proxy_time now);
 
 void proxy_store_ready(struct proxy *p, struct proxy_time now);
 void proxy_admitted(struct proxy *p, uint64_t job, const struct ipc_admitted *answer, struct proxy_time now);
-/* Every message that waited for the store is answered 500. */
+/* What became of a REGISTER that the store was asked to keep: RULE_OK, or that it could not. */
+void proxy_bound(struct proxy *p, uint64_t job, enum rule rule, struct proxy_time now);
+/* Some of the bindings that the store keeps, as it was asked. */
+void proxy_bindings(struct proxy *p, const struct ipc_bindings *page, struct proxy_time now);
+/* Whether all of them are there. */
+bool proxy_bindings_loaded(const struct proxy *p);
+/* Every message that waited for the store is answered 500, every REGISTER 503. */
 void proxy_store_lost(struct proxy *p, struct proxy_time now);
 
 /* From now on new requests are answered 503. */
@@ -172,6 +179,7 @@ struct proxy_action {
     struct span bytes;    /* valid until the next call of any function of this header */
     uint64_t transaction; /* PROXY_SEND: to be named in proxy_send_failed; 0: nobody wants to know */
     uint64_t flow;        /* PROXY_SEND: over this socket or connection; 0, or a closed connection: any to `hop` */
+    bool flow_only;       /* PROXY_SEND: not to `hop` when the flow is closed: then it has failed */
     struct hop hop;       /* PROXY_SEND: the peer's address (UDP), or where to connect to (TCP, TLS) */
     struct span host; /* PROXY_SEND over TLS: whom the other end must prove to be, unless `flow` is open; empty: nobody
                          will do. As long as `bytes` */
@@ -194,7 +202,8 @@ bool proxy_next(struct proxy *p, struct proxy_action *action);
     X(store_full)                               /* refused at limits.store_jobs */                                    \
     X(transactions_full)                        /* refused at limits.transactions */                                  \
     X(memory_full)                              /* refused at REQUEST_BYTES_MAX */                                    \
-    X(completions_lost)
+    X(completions_lost)                                                                                                \
+    X(kept) X(restored) X(restored_not)         /* registrations; bindings taken back from the store, left out */
 
 struct proxy_counters {
 #define PROXY_COUNTER(name) uint64_t name;

@@ -57,7 +57,7 @@ static void write_one(const struct proxy *p, struct writer *w, size_t local, str
 void write_record_route(const struct proxy *p, struct writer *w, const struct branch *b, const struct sip_message *m)
 {
     uint8_t room[16];
-    size_t in = local_of_source(p, &b->pass->source), out = routing_local(&p->routing, &b->hop);
+    size_t in = local_of_source(p, &b->pass->source), out = branch_local(p, b);
     if (!b->pass->record_route || !makes_dialog(m->method) || out == p->settings.listen_count)
         return;
     struct span token = dialog_token(p, m->call_id, room);

@@ -144,71 +144,96 @@ static bool to_address(const struct sip_uri *uri, struct target *target)
     return true;
 }
 
-static enum rule to_next_route(const struct routing *r, const struct route_set *set, struct target *target)
+static enum rule to_route(const struct routing *r, struct span route, struct target *target)
 {
     struct sip_uri uri;
-    if (sip_uri_parse(set->next.uri, &uri) != RULE_OK)
+    if (sip_uri_parse(route, &uri) != RULE_OK)
         return RULE_SIP_URI;
     if (to_address(&uri, target))
         return RULE_OK;
     return uri.scheme == SIP_SCHEME_SIP ? to_domain(routing_find(r, uri.host), target) : RULE_SIP_ROUTE;
 }
 
-/* What the user of an address-of-record has registered, best first. */
+bool routing_path(const struct routing *r, struct span path, struct target_hop *to)
+{
+    struct target target;
+    struct sip_address first;
+    struct cursor values = cursor_over(path);
+    target.to[0] = (struct target_hop){0};
+    if (sip_address_take(&values, &first) != RULE_OK || to_route(r, first.uri, &target) != RULE_OK)
+        return false;
+    to->hop = target.to[0].hop;
+    to->host = target.to[0].host;
+    return true;
+}
+
+/* --- users --- */
+
 static size_t contacts_of(struct location *location, struct span uri, uint64_t now, struct contact *contact)
 {
     uint8_t aor[LOCATION_URI_MAX];
     struct writer w = writer_over(aor, sizeof aor);
-    if (!sip_write_aor_key(&w, uri))
-        return 0;
-    return location_find(location, writer_span(&w), now, contact, LOCATION_USER_CONTACTS_MAX);
+    return sip_write_aor_key(&w, uri)
+               ? location_find(location, writer_span(&w), now, contact, LOCATION_USER_CONTACTS_MAX)
+               : 0;
+}
+
+static bool to_contact(const struct routing *r, const struct contact *contact, struct target_hop *to)
+{
+    *to = (struct target_hop){.hop = contact->hop, .flow = contact->flow, .flow_only = contact->flow_only,
+                              .contact = contact->uri, .route = contact->path, .instance = contact->instance,
+                              .q = contact->q};
+    return contact->path.len == 0 || routing_path(r, contact->path, to);
 }
 
 /* All that the user has registered (16.5). */
-static enum rule to_user(struct location *location, const struct route *route, struct span uri, uint64_t now,
-                         struct target *target)
+static enum rule to_user(const struct routing *r, struct location *location, const struct route *route,
+                         struct span uri, uint64_t now, struct target *target)
 {
     struct contact contact[LOCATION_USER_CONTACTS_MAX];
-    target->count = contacts_of(location, uri, now, contact);
-    for (size_t i = 0; i < target->count; i++)
-        target->to[i] = (struct target_hop){
-            .hop = contact[i].hop, .flow = contact[i].flow, .contact = contact[i].uri, .q = contact[i].q};
+    size_t count = contacts_of(location, uri, now, contact);
     target->kind = TARGET_HOP;
+    for (size_t i = 0; i < count; i++)
+        target->count += to_contact(r, &contact[i], &target->to[target->count]);
     if (target->count > 0)
         return RULE_OK;
+    target->not_registered = true;
     return route->has_next ? to_domain(route, target) : RULE_SIP_NOT_REGISTERED;
 }
 
-/* Whether a URI for TLS is the contact that was registered, or the other end of the connection by which it was: phones
- * write the one into one message and the other into the next. */
-static bool is_contact_over_tls(const struct contact *contact, const struct sip_uri *uri)
+/* Whether a URI is the contact that was registered by this flow. Over TLS it may also be the other end of the
+ * connection: phones write the one into one message and the other into the next. */
+static bool is_by_flow_of(const struct contact *contact, const struct sip_uri *uri)
 {
     struct sip_uri registered;
     struct hop hop = {.transport = SIP_TLS};
-    if (contact->hop.transport != SIP_TLS || sip_uri_parse(contact->uri, &registered) != RULE_OK)
+    if (!contact->flow_only || sip_uri_parse(contact->uri, &registered) != RULE_OK)
+        return false;
+    if (sip_same_uri(&registered, uri))
+        return true;
+    if (contact->hop.transport != SIP_TLS || sip_uri_transport(uri) != SIP_TLS)
         return false;
     if (address_of_host(uri->host, port_of(uri), &hop.address, &hop.address_len) && hop_equal(&hop, &contact->hop))
         return true;
     return span_equal_nocase(registered.host, uri->host) && port_of(&registered) == port_of(uri);
 }
 
-/* The remote target of a dialog (12.2.1.1) over TLS: nobody can connect to it, and whoever has it is an own user, who is
- * reached by the connection that he registered by. */
-static bool to_connection_of_user(const struct routing *r, struct location *location, const struct sip_message *m,
-                                  const struct sip_uri *uri, uint64_t now, struct target *target)
+/* The remote target of a dialog (12.2.1.1), where it is the contact of a user who can be reached by the flow alone by
+ * which he registered: an address behind a NAT says nothing here, and nobody can connect to a phone over TLS. */
+static bool to_flow_of_user(const struct routing *r, struct location *location, const struct sip_message *m,
+                            const struct sip_uri *uri, uint64_t now, struct target *target)
 {
     struct sip_uri to;
     struct contact contact[LOCATION_USER_CONTACTS_MAX];
-    if (sip_uri_transport(uri) != SIP_TLS || sip_uri_parse(m->to.uri, &to) != RULE_OK)
-        return false;
-    const struct route *route = routing_find(r, to.host);
+    const struct route *route = sip_uri_parse(m->to.uri, &to) == RULE_OK ? routing_find(r, to.host) : NULL;
     size_t count = route && route->registrar ? contacts_of(location, m->to.uri, now, contact) : 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_contact_over_tls(&contact[i], uri))
+        if (!is_by_flow_of(&contact[i], uri))
             continue;
         target->kind = TARGET_HOP;
         target->count = 1;
-        target->to[0] = (struct target_hop){.hop = contact[i].hop, .flow = contact[i].flow};
+        to_contact(r, &contact[i], &target->to[0]);
+        target->to[0].contact = (struct span){0}; /* the Request-URI stays */
         return true;
     }
     return false;
@@ -224,7 +249,7 @@ enum rule routing_target(const struct routing *r, struct location *location, con
     if (uri.scheme != SIP_SCHEME_SIP)
         return RULE_SIP_SCHEME; /* sips asks for TLS on every hop (RFC 5630), which is not there yet */
     if (set->has_next)
-        return to_next_route(r, set, target);
+        return to_route(r, set->next.uri, target);
 
     bool self = routing_is_self(r, &uri);
     const struct route *route = routing_find(r, uri.host);
@@ -238,9 +263,8 @@ enum rule routing_target(const struct routing *r, struct location *location, con
         return RULE_OK;
     }
     if (route && route->registrar)
-        return to_user(location, route, m->request_uri, now, target);
-    if (!self && set->own > 0 &&
-        (to_address(&uri, target) || to_connection_of_user(r, location, m, &uri, now, target)))
+        return to_user(r, location, route, m->request_uri, now, target);
+    if (!self && set->own > 0 && (to_flow_of_user(r, location, m, &uri, now, target) || to_address(&uri, target)))
         return RULE_OK; /* in a dialog: the remote target (12.2.1.1) */
     return self ? RULE_SIP_ROUTE : to_domain(route, target);
 }

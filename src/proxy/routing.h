@@ -37,10 +37,13 @@ enum target_kind {
 struct target_hop {
     struct hop hop;
     struct span host;    /* over TLS: whom a connection must lead to (RFC 5922 7.3); empty: nobody. Lives as the route */
-    uint64_t flow;       /* the connection by which a user registered, where no other will do; else 0 */
-    struct span contact; /* takes the place of the Request-URI; empty: it stays. Lives as long as the location service
-                            is not changed */
-    unsigned q;          /* targets of equal q are tried at once, the highest first */
+    uint64_t flow;       /* the connection or UDP socket by which a user registered; 0: any */
+    bool flow_only;      /* by that flow and no other */
+    /* What is the user's lives as long as the location service is not changed. */
+    struct span contact;  /* takes the place of the Request-URI; empty: it stays */
+    struct span route;    /* to be the Route: the path of the contact (RFC 3327 5.4); empty: none */
+    struct span instance; /* of targets of one instance only one is tried at a time (RFC 5626 7); empty: none */
+    unsigned q;           /* targets of equal q are tried at once, the highest first */
 };
 
 struct target {
@@ -48,6 +51,7 @@ struct target {
     struct target_hop to[LOCATION_USER_CONTACTS_MAX]; /* TARGET_HOP; the best first */
     size_t count;
     const struct route *route;
+    bool not_registered;   /* a user of an own domain who is not there: it goes to the route's next server */
     bool chosen_by_sender; /* the one target is an address that the sender wrote: into a Route header, or into the
                               Request-URI of a request that came by our own Route */
 };
@@ -66,6 +70,9 @@ enum rule routing_route_set(const struct routing *r, const struct sip_message *m
  * proxy itself), RULE_SIP_NOT_REGISTERED. */
 enum rule routing_target(const struct routing *r, struct location *location, const struct sip_message *m,
                          const struct route_set *set, uint64_t now, struct target *target);
+
+/* Where requests go that have this path as their Route. False when there is no way to its first URI. */
+bool routing_path(const struct routing *r, struct span path, struct target_hop *to);
 
 /* The listening socket from which to send to a hop: same transport, same address family. Returns its number, or
  * `listen_count` when there is none. */

@@ -28,10 +28,11 @@ static void remove_topmost_via(struct sip_edits *e, const struct sip_message *m,
     sip_edit_replace(e, m, span_of(first->value.at, (size_t)(rest.at - first->value.at)), (struct span){0});
 }
 
-/* 503 is about the hop between the next one and us: upstream it is a 500 (16.7 step 6). */
+/* 503 is about the hop between the next one and us: upstream it is a 500 (16.7 step 6). So is 430, of the flow to a user
+ * who then cannot be reached (RFC 5626 11.5). */
 int status_upstream(int status)
 {
-    return status == 503 ? 500 : status;
+    return status == 503 ? 500 : status == 430 ? 480 : status;
 }
 
 static void edit_status(struct sip_edits *e, const struct sip_message *m)
@@ -39,6 +40,8 @@ static void edit_status(struct sip_edits *e, const struct sip_message *m)
     struct span line = span_part(m->head, 0, span_find_span(m->head, SPAN("\r\n")));
     if (m->status == 503)
         sip_edit_replace(e, m, line, SPAN("SIP/2.0 500 Server Internal Error"));
+    else if (m->status == 430)
+        sip_edit_replace(e, m, line, SPAN("SIP/2.0 480 Temporarily Unavailable"));
 }
 
 bool write_upstream(const struct pass *pass, const struct sip_message *m, struct writer *w)

@@ -1,4 +1,4 @@
-/* The archive and the replay memory on disk (SQLite): no SIP, no keys.
+/* The archive on disk (SQLite): no SIP, no keys.
  *
  * Opening and reading give RULE_FILE (cannot be read or written), RULE_FILE_FORMAT (not such a file, of another
  * version, or damaged) and RULE_NO_MEMORY. Writing gives RULE_STORE_GONE whatever the cause: the disk is full, read-only or
@@ -39,24 +39,5 @@ enum rule archive_db_each(struct archive_db *db, int64_t after,
                           bool (*visit)(void *context, const struct archive_row *row), void *context);
 /* RULE_ARCHIVE_NO_RECORD when there is none with this id. Its bytes are copied to the arena. */
 enum rule archive_db_find(struct archive_db *db, int64_t id, struct arena *arena, struct archive_row *row);
-
-/* --- replay memory (protocol.md 2.1) --- */
-
-struct replay_db;
-enum { REPLAY_KEY_LEN = 32, REPLAY_EXPIRE_MAX = 10000 };
-
-enum rule replay_db_open(const char *path, struct replay_db **db);
-void replay_db_close(struct replay_db *db); /* null is allowed */
-
-enum rule replay_db_begin(struct replay_db *db);
-enum rule replay_db_commit(struct replay_db *db);
-void replay_db_rollback(struct replay_db *db);
-
-/* Whether the key was spent, in this transaction or before, and has not expired at `now`: a key is kept up to and with
- * the second `expires`. RULE_STORE_GONE when that cannot be told. */
-enum rule replay_db_check(struct replay_db *db, const uint8_t key[REPLAY_KEY_LEN], int64_t now, bool *spent);
-enum rule replay_db_spend(struct replay_db *db, const uint8_t key[REPLAY_KEY_LEN], int64_t expires);
-/* Forgets up to REPLAY_EXPIRE_MAX keys that have expired: bounded, so that nobody waits for it long. */
-enum rule replay_db_expire(struct replay_db *db, int64_t now);
 
 #endif

@@ -84,37 +84,50 @@ static enum rule distrust(struct database *d)
     return database_fault(code);
 }
 
-static enum rule is_new(struct database *d, bool *new)
+static bool can_upgrade(const struct database_kind *kind, int64_t version)
 {
-    int64_t version = 0, application = 0, tables = 0;
-    enum rule rule = read_number(d, "PRAGMA user_version", &version);
+    for (int64_t v = version; v < kind->version; v++)
+        if (v < 1 || v > DATABASE_UPGRADES_MAX || !kind->upgrade[v - 1])
+            return false;
+    return version <= kind->version;
+}
+
+/* 0: nothing is in the file yet. */
+static enum rule read_version(struct database *d, int64_t *version)
+{
+    int64_t application = 0, tables = 0;
+    enum rule rule = read_number(d, "PRAGMA user_version", version);
     if (rule == RULE_OK)
         rule = read_number(d, "PRAGMA application_id", &application);
     if (rule == RULE_OK)
         rule = read_number(d, "SELECT count(*) FROM sqlite_schema", &tables);
-    if (rule != RULE_OK)
+    if (rule != RULE_OK || (*version == 0 && application == 0 && tables == 0))
         return rule;
-    *new = version == 0 && application == 0 && tables == 0;
-    return *new || (version == d->kind->version && application == d->kind->application_id) ? RULE_OK
-                                                                                          : RULE_FILE_FORMAT;
+    return application == d->kind->application_id && can_upgrade(d->kind, *version) ? RULE_OK : RULE_FILE_FORMAT;
+}
+
+static enum rule mark(struct database *d)
+{
+    char sql[96];
+    snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d", d->kind->application_id,
+             d->kind->version);
+    return execute(d, sql);
 }
 
 /* In one transaction, looked at again inside it: another process may have been faster. */
 static enum rule make_schema(struct database *d)
 {
-    char mark[96];
-    bool new = false;
+    int64_t version = 0;
     enum rule rule = execute(d, "BEGIN IMMEDIATE");
     if (rule != RULE_OK)
         return rule;
-    rule = is_new(d, &new);
-    if (rule == RULE_OK && new) {
-        snprintf(mark, sizeof mark, "PRAGMA application_id=%d; PRAGMA user_version=%d", d->kind->application_id,
-                 d->kind->version);
+    rule = read_version(d, &version);
+    if (rule == RULE_OK && version == 0)
         rule = execute(d, d->kind->schema);
-        if (rule == RULE_OK)
-            rule = execute(d, mark);
-    }
+    for (int64_t v = version; v > 0 && v < d->kind->version && rule == RULE_OK; v++)
+        rule = execute(d, d->kind->upgrade[v - 1]);
+    if (rule == RULE_OK)
+        rule = mark(d);
     if (rule == RULE_OK)
         rule = execute(d, "COMMIT");
     if (rule != RULE_OK)
@@ -159,7 +172,7 @@ static enum rule prepare(struct database *d)
 
 static enum rule open_as(struct database *d, enum database_mode mode)
 {
-    bool new = false;
+    int64_t version = 0;
     int flags = (mode == DATABASE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX;
     enum rule rule = mode == DATABASE_CREATE ? make_file(d->path) : RULE_OK;
     if (rule == RULE_OK)
@@ -170,12 +183,12 @@ static enum rule open_as(struct database *d, enum database_mode mode)
     if (rule == RULE_OK)
         rule = distrust(d);
     if (rule == RULE_OK)
-        rule = is_new(d, &new);
-    if (rule == RULE_OK && new && mode != DATABASE_CREATE)
+        rule = read_version(d, &version);
+    if (rule == RULE_OK && version < d->kind->version && mode != DATABASE_CREATE)
         rule = RULE_FILE_FORMAT;
     if (rule == RULE_OK && mode != DATABASE_READ)
         rule = write_durably(d);
-    if (rule == RULE_OK && new)
+    if (rule == RULE_OK && version < d->kind->version)
         rule = make_schema(d);
     return rule == RULE_OK ? prepare(d) : rule;
 }

@@ -1,5 +1,5 @@
 /* One SQLite file and one process that writes it: opening, durability, transactions. What stands in the file is the
- * business of archive_db.c and replay_db.c.
+ * business of archive_db.c and store_db.c.
  *
  * Write-ahead log with synchronous=FULL: a transaction is on the disk when its commit returns. Readers of other
  * processes are not in the way. */
@@ -11,13 +11,15 @@
 #include "sipseal/bytes.h"
 #include "sipseal/rule.h"
 
-enum { DATABASE_STATEMENTS_MAX = 8, DATABASE_BUSY_MS = 5000 };
+enum { DATABASE_STATEMENTS_MAX = 8, DATABASE_UPGRADES_MAX = 4, DATABASE_BUSY_MS = 5000 };
 
 /* What kind of file it is, and the statements that are prepared when it is opened. */
 struct database_kind {
     int application_id; /* tells this kind of file from every other */
-    int version;        /* of the schema; a file of another version is refused */
+    int version;        /* of the schema; a file of a later version is refused, and one of an earlier version too, unless
+                           what leads from there to here is known */
     const char *schema;
+    const char *upgrade[DATABASE_UPGRADES_MAX]; /* upgrade[n] makes version n + 2 of version n + 1 */
     const char *statement[DATABASE_STATEMENTS_MAX];
 };
 

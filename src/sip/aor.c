@@ -1,4 +1,4 @@
-/* Addresses-of-record: how identities compare and how they are written (protocol.md 2.1). */
+/* How URIs compare (RFC 3261 19.1.4); addresses-of-record, how they compare and are written (protocol.md 2.1). */
 #include "lex.h"
 #include "sipseal/sip_uri.h"
 
@@ -20,13 +20,18 @@ static int next_unescaped(struct cursor *c)
     return byte;
 }
 
-static bool same_user(struct span a, struct span b)
+/* Equal but for how characters are escaped; `lower` without regard to case. */
+static bool same_unescaped(struct span a, struct span b, bool lower)
 {
     struct cursor ca = cursor_over(a), cb = cursor_over(b);
     int left, right;
     do {
         left = next_unescaped(&ca);
         right = next_unescaped(&cb);
+        if (lower && left != -1 && right != -1) {
+            left = lex_lower((uint8_t)left);
+            right = lex_lower((uint8_t)right);
+        }
     } while (left == right && left != -1);
     return left == right;
 }
@@ -35,8 +40,46 @@ bool sip_same_aor(struct span uri_a, struct span uri_b)
 {
     struct sip_uri a, b;
     return parse_sip(uri_a, &a) && parse_sip(uri_b, &b) && span_equal_nocase(a.host, b.host) &&
-           same_user(a.user, b.user);
+           same_unescaped(a.user, b.user, false);
 }
+
+/* --- URIs --- */
+
+/* A parameter that says something also where the other URI has none. */
+static bool counts_alone(struct span name)
+{
+    static const struct span names[] = {SPAN_INIT("transport"), SPAN_INIT("user"), SPAN_INIT("ttl"),
+                                        SPAN_INIT("method"), SPAN_INIT("maddr")};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (span_equal_nocase(name, names[i]))
+            return true;
+    return false;
+}
+
+/* Whether what `a` has as parameters is the same in `b`, or does not matter there. */
+static bool params_match(const struct sip_uri *a, const struct sip_uri *b)
+{
+    struct cursor c = cursor_over(a->params);
+    struct span name, value, other;
+    while (sip_uri_param_take(&c, &name, &value)) {
+        bool found = sip_uri_param_of(b, name, &other);
+        if (found ? !same_unescaped(value, other, true) : counts_alone(name))
+            return false;
+    }
+    return true;
+}
+
+bool sip_same_uri(const struct sip_uri *a, const struct sip_uri *b)
+{
+    bool sip = a->scheme == SIP_SCHEME_SIP || a->scheme == SIP_SCHEME_SIPS;
+    if (!sip)
+        return a->scheme == b->scheme && span_equal(a->text, b->text);
+    return a->scheme == b->scheme && same_unescaped(a->user, b->user, false) &&
+           same_unescaped(a->password, b->password, false) && span_equal_nocase(a->host, b->host) &&
+           a->port == b->port && params_match(a, b) && params_match(b, a) && span_equal(a->headers, b->headers);
+}
+
+/* --- addresses-of-record --- */
 
 bool sip_uri_in_domain(struct span uri, struct span domain)
 {

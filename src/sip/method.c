@@ -69,6 +69,8 @@ static const struct phrase phrases[] = {
     {420, "Bad Extension"},
     {421, "Extension Required"},
     {423, "Interval Too Brief"},
+    {430, "Flow Failed"},
+    {439, "First Hop Lacks Outbound Support"},
     {480, "Temporarily Unavailable"},
     {481, "Call/Transaction Does Not Exist"},
     {482, "Loop Detected"},

@@ -44,8 +44,8 @@ static bool take_hostport(struct cursor *c, struct sip_uri *uri)
     return !cursor_accept(c, ':') || lex_port(c, &uri->port);
 }
 
-/* ";" pname [ "=" pvalue ]; false when it is broken. */
-static bool take_uri_param(struct cursor *c, struct span *name, struct span *value)
+/* ";" pname [ "=" pvalue ] */
+bool sip_uri_param_take(struct cursor *c, struct span *name, struct span *value)
 {
     *value = (struct span){0};
     if (!cursor_accept(c, ';') || !lex_escaped_run(c, LEX_PARAM, name) || name->len == 0)
@@ -60,7 +60,7 @@ static bool take_uri_params(struct cursor *c, struct sip_uri *uri)
     const uint8_t *from = c->at;
     struct span name, value;
     while (cursor_peek(c) == ';')
-        if (!take_uri_param(c, &name, &value))
+        if (!sip_uri_param_take(c, &name, &value))
             return false;
     uri->params = span_of(from, (size_t)(c->at - from));
     return true;
@@ -97,15 +97,20 @@ enum rule sip_uri_parse(struct span text, struct sip_uri *uri)
     return good ? RULE_OK : RULE_SIP_URI;
 }
 
-bool sip_uri_param(const struct sip_uri *uri, const char *name, struct span *value)
+bool sip_uri_param_of(const struct sip_uri *uri, struct span name, struct span *value)
 {
     struct cursor c = cursor_over(uri->params);
-    struct span wanted = span_text(name), found;
-    while (take_uri_param(&c, &found, value))
-        if (span_equal_nocase(found, wanted))
+    struct span found;
+    while (sip_uri_param_take(&c, &found, value))
+        if (span_equal_nocase(found, name))
             return true;
     *value = (struct span){0};
     return false;
+}
+
+bool sip_uri_param(const struct sip_uri *uri, const char *name, struct span *value)
+{
+    return sip_uri_param_of(uri, span_text(name), value);
 }
 
 enum sip_transport sip_uri_transport(const struct sip_uri *uri)

@@ -225,7 +225,8 @@ static bool expect_count(struct flow *f)
         uint64_t found;
     } counters[] = {{"open", c.open}, {"bindings", c.bindings}, {"forwarded", c.forwarded},
                     {"retransmissions", c.retransmissions}, {"requests", c.requests}, {"responses", c.responses},
-                    {"completions_lost", c.completions_lost}};
+                    {"completions_lost", c.completions_lost}, {"kept", c.kept}, {"restored", c.restored},
+                    {"restored_not", c.restored_not}};
     for (size_t i = 0; f->statement.count == 3 && i < sizeof counters / sizeof *counters; i++)
         if (strcmp(counters[i].name, f->statement.word[1]) == 0)
             return counters[i].found == strtoull(f->statement.word[2], NULL, 10)

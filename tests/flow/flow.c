@@ -52,6 +52,8 @@ static bool run_statement(struct flow *f)
         return f->reason[0] == '\0';
     if (!f->current || !station_start(f, f->current))
         return flow_fail(f, "a script begins with a proxy");
+    if (!bindings_statement(f, &known) || known)
+        return f->reason[0] == '\0';
     if (!expectation_statement(f, &known) || known)
         return f->reason[0] == '\0';
     if (!input_statement(f, &known))

@@ -15,6 +15,8 @@ enum {
     VARIABLES_MAX = 64,
     NAME_MAX_LEN = 64,
     VALUE_MAX = 512,
+    KEPT_MAX = 32,
+    RESTART_MONOTONIC_MS = 5000, /* what the monotonic clock says after a restart */
 };
 
 /* --- script.c: a file of statements --- */
@@ -82,6 +84,12 @@ struct station {
     struct seen seen[SEEN_MAX];
     size_t seen_count;
     uint64_t last_transaction; /* of the send accounted for last */
+    struct kept_bytes { /* the bindings of a user, as the store was asked to keep them */
+        uint8_t *bytes;
+        size_t len;
+    } kept[KEPT_MAX], asked[KEPT_MAX]; /* that it has; of questions */
+    size_t kept_count, asked_count;
+    char load_after[IPC_AOR_MAX + 1];
 };
 
 struct variable {
@@ -159,6 +167,11 @@ bool value_named(const struct sip_message *m, const struct message_outline *outl
 bool input_statement(struct flow *f, bool *known);
 bool expectation_statement(struct flow *f, bool *known);
 bool corpus_statement(struct flow *f, bool *known);
+
+/* --- bindings.c: what the store keeps of who is registered --- */
+
+bool bindings_statement(struct flow *f, bool *known);
+void station_forget_kept(struct station *s);
 
 /* --- verdict.c --- */
 

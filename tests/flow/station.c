@@ -190,6 +190,8 @@ bool station_configure(struct flow *f, bool *known)
         return set_limit(f, s);
     if (strcmp(word, "archive") == 0)
         return s->settings.archive = true;
+    if (strcmp(word, "keep-bindings") == 0)
+        return s->settings.keep_bindings = true;
     if (strcmp(word, "vaults") == 0 && f->statement.count == 2) {
         s->settings.vaults = (uint32_t)strtoul(f->statement.word[1], NULL, 10);
         return true;
@@ -259,6 +261,7 @@ void station_free(struct station *s)
 {
     for (size_t i = 0; i < s->seen_count; i++)
         free(s->seen[i].bytes);
+    station_forget_kept(s);
     proxy_free(s->proxy);
 }
 

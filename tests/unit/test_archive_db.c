@@ -10,6 +10,7 @@
 
 #include "scratch.h"
 #include "service/archive_db.h"
+#include "service/store_db.h"
 
 static int set_up(void **state)
 {
@@ -452,7 +453,7 @@ static void assert_refused(const char *path, enum rule why)
 static void what_is_no_archive_of_this_version_is_refused_and_left_as_it_is(void **state)
 {
     struct archive_db *db;
-    struct replay_db *replay;
+    struct store_db *replay;
     char path[sizeof(struct scratch)];
     snprintf(path, sizeof path, "%s", archive_path(state));
 
@@ -466,8 +467,8 @@ static void what_is_no_archive_of_this_version_is_refused_and_left_as_it_is(void
     assert_int_equal(number_of(path, "SELECT count(*) FROM sqlite_schema"), 1);
     assert_int_equal(remove(path), 0);
 
-    assert_rule(replay_db_open(path, &replay), RULE_OK);
-    replay_db_close(replay);
+    assert_rule(store_db_open(path, &replay), RULE_OK);
+    store_db_close(replay);
     assert_refused(path, RULE_FILE_FORMAT);
     assert_int_equal(remove(path), 0);
 

@@ -11,7 +11,7 @@ static struct contact contact(const char *uri, unsigned q, uint32_t expires)
 {
     struct sip_uri parsed;
     assert_rule(sip_uri_parse(span_text(uri), &parsed), RULE_OK);
-    struct contact c = {.uri = parsed.text, .user = parsed.user, .q = q, .expires = expires, .hop.transport = SIP_UDP};
+    struct contact c = {.uri = parsed.text, .q = q, .expires = expires, .hop.transport = SIP_UDP};
     assert_true(address_of_host(parsed.host, parsed.port, &c.hop.address, &c.hop.address_len));
     return c;
 }

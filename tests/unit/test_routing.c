@@ -145,7 +145,7 @@ static void a_user_is_where_it_registered(void **state)
 {
     struct world *w = *state;
     struct target t;
-    struct contact c = {.uri = SPAN("sip:x@192.0.2.50:5066"), .user = SPAN("x"), .expires = 60,
+    struct contact c = {.uri = SPAN("sip:x@192.0.2.50:5066"), .expires = 60,
                         .hop = hop(SIP_UDP, "192.0.2.50", 5066)};
     const struct registration r = {.aor = SPAN("sip:alice@home.example"), .call_id = SPAN("c"), .cseq = 1,
                                    .contact = &c, .count = 1};

@@ -10,7 +10,7 @@ static const int64_t now = 1795438800;
 struct fixture {
     struct scratch scratch;
     struct archive_db *archive;
-    struct replay_db *replay;
+    struct store_db *replay;
     struct store_batch batch;
 };
 
@@ -20,7 +20,7 @@ static int set_up(void **state)
     assert_non_null(f);
     scratch_make(&f->scratch);
     assert_rule(archive_db_open(scratch_path(&f->scratch, "archive.db"), false, &f->archive), RULE_OK);
-    assert_rule(replay_db_open(scratch_path(&f->scratch, "replay.db"), &f->replay), RULE_OK);
+    assert_rule(store_db_open(scratch_path(&f->scratch, "replay.db"), &f->replay), RULE_OK);
     assert_true(store_batch_open(&f->batch, f->archive, f->replay));
     *state = f;
     return 0;
@@ -31,7 +31,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     store_batch_close(&f->batch);
     archive_db_close(f->archive);
-    replay_db_close(f->replay);
+    store_db_close(f->replay);
     scratch_remove(&f->scratch);
     free(f);
     return 0;
