@@ -68,7 +68,7 @@ static bool is_path(struct span path)
         if (sip_address_take(&values, &address) != RULE_OK || sip_uri_parse(address.uri, &uri) != RULE_OK)
             return false;
     } while (cursor_accept(&values, ','));
-    return path.len <= LOCATION_PATH_MAX;
+    return path.len <= LOCATION_PATH_MAX && span_find(path, '\r') == path.len && span_find(path, '\n') == path.len;
 }
 
 bool binding_record_read(struct span record, struct kept_binding *b, struct hop *socket)

@@ -77,6 +77,27 @@ static void again_job(struct writer *w, const struct ipc_header *header, struct 
         ipc_write_complete(w, &complete);
 }
 
+static void again_bindings(struct writer *w, const struct ipc_header *header, struct cursor *c)
+{
+    static struct ipc_bindings page;
+    struct ipc_bind bind;
+    struct ipc_load load;
+    enum rule rule;
+    if (header->kind == IPC_BIND && ipc_read_bind(c, &bind) == RULE_OK)
+        ipc_write_bind(w, header->job, &bind);
+    else if (header->kind == IPC_BOUND && ipc_read_bound(c, &rule) == RULE_OK)
+        ipc_write_bound(w, header->job, rule);
+    else if (header->kind == IPC_LOAD && ipc_read_load(c, &load) == RULE_OK)
+        ipc_write_load(w, &load);
+    else if (header->kind == IPC_BINDINGS && ipc_read_bindings(c, &page) == RULE_OK)
+        ipc_write_bindings(w, &page);
+}
+
+static bool has_job(uint16_t kind)
+{
+    return (kind >= IPC_EXAMINE && kind <= IPC_ADMITTED) || kind == IPC_BIND || kind == IPC_BOUND;
+}
+
 /* The first byte chooses the kind, the others are the fields: a right header is not for a fuzzer to find. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -87,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct writer datagram = writer_over(malloc(IPC_HEADER_LEN + size - 1), IPC_HEADER_LEN + size - 1);
     uint16_t kind = (uint16_t)(data[0] % IPC_KIND_LAST + 1);
-    ipc_begin(&datagram, (enum ipc_kind)kind, kind >= IPC_EXAMINE && kind <= IPC_ADMITTED ? size : 0);
+    ipc_begin(&datagram, (enum ipc_kind)kind, has_job(kind) ? size : 0);
     writer_put(&datagram, span_of(data + 1, size - 1));
     if (!ipc_end(&datagram) || ipc_read_header(writer_span(&datagram), &header, &fields) != RULE_OK)
         abort();
@@ -95,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     again_routing(&w, header.kind, &fields);
     again_control(&w, header.kind, &fields);
     again_job(&w, &header, &fields);
+    again_bindings(&w, &header, &fields);
     if (w.full || (w.len && !span_equal(writer_span(&w), writer_span(&datagram))))
         abort();
     free(datagram.at);

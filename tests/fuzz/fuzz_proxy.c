@@ -3,8 +3,9 @@
  *
  * The input is a sequence of steps, separated by lines "%%". The first letter of a step says what happens: U and T a
  * message arrives by UDP or TCP, N from the next hop, R the next hop answers the last request with the status that
- * follows, t time passes (tenths of a second), v and V a vault answers or ends, s and S the store answers or ends, f a
- * message could not be sent, c a connection closes, x what cannot be framed. */
+ * follows, t time passes (tenths of a second), v and V a vault answers or ends, s and S the store answers or ends, b the
+ * store gives the bindings that it has (as records of one user, which the rest of the step is), B the proxy begins anew,
+ * f a message could not be sent, c a connection closes, x what cannot be framed. */
 #include <stdlib.h>
 
 #include "proxy/address.h"
@@ -24,6 +25,8 @@ struct world {
     struct proxy_time now;
     uint64_t random;
     uint64_t vault_job[JOBS_MAX], store_job[JOBS_MAX], transaction;
+    uint8_t kept[LAST_MAX]; /* what the store was last asked to keep, as a page that gives it back */
+    size_t kept_len;
     size_t vault_jobs, store_jobs;
     uint8_t last[LAST_MAX]; /* the last request that went to the next hop */
     size_t last_len;
@@ -54,6 +57,8 @@ static struct hop hop(enum sip_transport transport, const char *host, uint16_t p
     return h;
 }
 
+static void start(struct world *w);
+
 static void begin(struct world *w)
 {
     *w = (struct world){.name = SPAN("p.example"), .now = {1000000, 1795438800}};
@@ -67,9 +72,16 @@ static void begin(struct world *w)
                                 .record_route = true};
     w->policy.rule[0] = (struct policy_rule){.require = LABEL_VIEW | LABEL_VERIFY, .mode = POLICY_ENFORCE};
     w->policy.rule_count = 1;
+    start(w);
+    proxy_bindings(w->proxy, &(struct ipc_bindings){.last = true}, w->now);
+    require(proxy_bindings_loaded(w->proxy));
+}
+
+static void start(struct world *w)
+{
     const struct proxy_settings settings = {
         .name = &w->name, .name_count = 1, .listen = w->listen, .listen_flow = w->listen_flow, .listen_count = 2,
-        .route = w->route, .route_count = 2, .policy = &w->policy, .vaults = 1, .archive = true, .window = 600,
+        .route = w->route, .route_count = 2, .policy = &w->policy, .vaults = 1, .archive = true, .window = 600, .keep_bindings = true,
         .limits = {.message_bytes = 65536, .transactions = TRANSACTIONS_MAX, .connections = 8, .jobs_per_vault = 8,
                    .store_jobs = 4, .bindings = 8, .bindings_per_user = 4, .branches = 4, .idle_seconds = 60,
                    .ringing_seconds = 200, .drain_seconds = 5,
@@ -83,11 +95,27 @@ static void begin(struct world *w)
 
 /* --- what comes out --- */
 
-static void note_job(uint64_t *jobs, size_t *count, struct span datagram)
+/* What the store is asked to keep, it can be asked to give back. */
+static void note_bind(struct world *w, struct cursor *fields)
+{
+    static struct ipc_bindings page;
+    struct ipc_bind bind;
+    struct writer out = writer_over(w->kept, sizeof w->kept);
+    require(ipc_read_bind(fields, &bind) == RULE_OK && bind.count <= 8);
+    page = (struct ipc_bindings){.last = true, .count = bind.count};
+    memcpy(page.binding, bind.binding, bind.count * sizeof *bind.binding);
+    ipc_write_bindings(&out, &page);
+    require(!out.full);
+    w->kept_len = out.len;
+}
+
+static void note_job(struct world *w, uint64_t *jobs, size_t *count, struct span datagram)
 {
     struct ipc_header header;
     struct cursor fields;
     require(ipc_read_header(datagram, &header, &fields) == RULE_OK);
+    if (header.kind == IPC_BIND)
+        note_bind(w, &fields);
     if (header.job && *count < JOBS_MAX)
         jobs[(*count)++] = header.job;
 }
@@ -120,9 +148,9 @@ static void drain(struct world *w)
         if (a.kind == PROXY_SEND)
             note_send(w, &a);
         else if (a.kind == PROXY_ASK_VAULT)
-            note_job(w->vault_job, &w->vault_jobs, a.bytes);
+            note_job(w, w->vault_job, &w->vault_jobs, a.bytes);
         else if (a.kind == PROXY_ASK_STORE)
-            note_job(w->store_job, &w->store_jobs, a.bytes);
+            note_job(w, w->store_job, &w->store_jobs, a.bytes);
     }
     proxy_count(w->proxy, &counters);
     require(counters.open <= TRANSACTIONS_MAX && counters.bindings <= 8);
@@ -189,7 +217,30 @@ static void store_answers(struct world *w, struct span how)
         answer.rule = RULE_REPLAY;
     if (how.len && how.at[0] == 'g')
         answer.rule = RULE_STORE_GONE;
-    proxy_admitted(w->proxy, w->store_job[--w->store_jobs], &answer, w->now);
+    uint64_t job = w->store_job[--w->store_jobs];
+    proxy_admitted(w->proxy, job, &answer, w->now); /* one of them is about it, the other about nothing */
+    proxy_bound(w->proxy, job, answer.rule, w->now);
+}
+
+/* The proxy begins anew, and takes back what was kept last, or what the step says. */
+static void begin_anew(struct world *w)
+{
+    proxy_free(w->proxy);
+    w->vault_jobs = w->store_jobs = 0;
+    start(w);
+}
+
+static void store_gives(struct world *w, struct span record)
+{
+    static struct ipc_bindings page;
+    struct ipc_header header;
+    struct cursor fields;
+    page = (struct ipc_bindings){.last = true, .count = 1,
+                                 .binding = {{SPAN("sip:a@h.example"), w->now.wall + 100, record}}};
+    if (record.len == 0 && w->kept_len > 0)
+        require(ipc_read_header(span_of(w->kept, w->kept_len), &header, &fields) == RULE_OK &&
+                ipc_read_bindings(&fields, &page) == RULE_OK);
+    proxy_bindings(w->proxy, &page, w->now);
 }
 
 static void pass_time(struct world *w, struct span tenths)
@@ -254,6 +305,12 @@ static void step(struct world *w, struct span s)
         break;
     case 'S':
         store_ends(w);
+        break;
+    case 'b':
+        store_gives(w, rest);
+        break;
+    case 'B':
+        begin_anew(w);
         break;
     case 'f':
         proxy_send_failed(w->proxy, w->transaction, w->now);

@@ -395,6 +395,63 @@ static enum rule again_complete(struct cursor *c, struct writer *w)
     return rule;
 }
 
+static void write_bind(struct writer *w)
+{
+    const struct ipc_bind bind = {
+        .now = 1795438800, .aor = SPAN("sip:a@h"), .binding = {{.expires = 1795438900, .record = SPAN("one")},
+                                                              {.expires = 0, .record = SPAN("")}}, .count = 2};
+    ipc_write_bind(w, 3, &bind);
+}
+static enum rule again_bind(struct cursor *c, struct writer *w)
+{
+    struct ipc_bind bind;
+    enum rule rule = ipc_read_bind(c, &bind);
+    if (rule == RULE_OK)
+        ipc_write_bind(w, 3, &bind);
+    return rule;
+}
+
+static void write_bound(struct writer *w)
+{
+    ipc_write_bound(w, 3, RULE_STORE_GONE);
+}
+static enum rule again_bound(struct cursor *c, struct writer *w)
+{
+    enum rule answer, rule = ipc_read_bound(c, &answer);
+    if (rule == RULE_OK)
+        ipc_write_bound(w, 3, answer);
+    return rule;
+}
+
+static void write_load(struct writer *w)
+{
+    ipc_write_load(w, &(struct ipc_load){.now = 1795438800, .after = SPAN("sip:a@h")});
+}
+static enum rule again_load(struct cursor *c, struct writer *w)
+{
+    struct ipc_load load;
+    enum rule rule = ipc_read_load(c, &load);
+    if (rule == RULE_OK)
+        ipc_write_load(w, &load);
+    return rule;
+}
+
+static void write_bindings(struct writer *w)
+{
+    const struct ipc_bindings page = {.last = true, .count = 2,
+                                      .binding = {{SPAN("sip:a@h"), 1795438900, SPAN("one")},
+                                                  {SPAN("sip:b@h"), 1795438901, SPAN("two")}}};
+    ipc_write_bindings(w, &page);
+}
+static enum rule again_bindings(struct cursor *c, struct writer *w)
+{
+    static struct ipc_bindings page;
+    enum rule rule = ipc_read_bindings(c, &page);
+    if (rule == RULE_OK)
+        ipc_write_bindings(w, &page);
+    return rule;
+}
+
 static const struct message {
     const char *name;
     void (*write)(struct writer *w);
@@ -417,6 +474,10 @@ static const struct message {
     {"admit", write_admit, again_admit},
     {"admitted", write_admitted, again_admitted},
     {"complete", write_complete, again_complete},
+    {"bind", write_bind, again_bind},
+    {"bound", write_bound, again_bound},
+    {"load", write_load, again_load},
+    {"bindings", write_bindings, again_bindings},
 };
 enum { MESSAGE_COUNT = sizeof messages / sizeof *messages };
 
@@ -715,6 +776,46 @@ static void an_unreadable_admission_never_reads_as_admitted(void **state)
     assert_rule(answer.rule, RULE_STORE_GONE);
 }
 
+static void an_unreadable_answer_never_reads_as_kept(void **state)
+{
+    (void)state;
+    enum rule answer = RULE_OK;
+    struct cursor c = cursor_over(SPAN("\0"));
+    assert_rule(ipc_read_bound(&c, &answer), RULE_IPC);
+    assert_rule(answer, RULE_STORE_GONE);
+}
+
+static void more_bindings_than_a_user_or_a_page_may_have_are_refused(void **state)
+{
+    (void)state;
+    static uint8_t bytes[IPC_MESSAGE_MAX];
+    static struct ipc_bindings page;
+    struct ipc_bind bind;
+    for (size_t more = 0; more < 2; more++) {
+        struct writer w = writer_over(bytes, sizeof bytes);
+        writer_i64(&w, 1);
+        writer_block(&w, SPAN("sip:a@h"));
+        writer_u16(&w, (uint16_t)(IPC_USER_BINDINGS_MAX + more));
+        for (size_t i = 0; i < IPC_USER_BINDINGS_MAX + more; i++) {
+            writer_i64(&w, 1);
+            writer_block(&w, SPAN("r"));
+        }
+        struct cursor c = cursor_over(writer_span(&w));
+        assert_rule(ipc_read_bind(&c, &bind), more ? RULE_IPC : RULE_OK);
+        w = writer_over(bytes, sizeof bytes);
+        writer_u16(&w, RULE_OK);
+        writer_u8(&w, 1);
+        writer_u16(&w, (uint16_t)(IPC_PAGE_MAX + more));
+        for (size_t i = 0; i < IPC_PAGE_MAX + more; i++) {
+            writer_block(&w, SPAN("sip:a@h"));
+            writer_i64(&w, 1);
+            writer_block(&w, SPAN("r"));
+        }
+        c = cursor_over(writer_span(&w));
+        assert_rule(ipc_read_bindings(&c, &page), more ? RULE_IPC : RULE_OK);
+    }
+}
+
 static void a_route_arrives_with_its_addresses(void **state)
 {
     (void)state;
@@ -830,6 +931,8 @@ int main(void)
         cmocka_unit_test(a_verdict_arrives_with_its_record),
         cmocka_unit_test(admission_arrives_with_its_replay_keys_and_its_answer),
         cmocka_unit_test(an_unreadable_admission_never_reads_as_admitted),
+        cmocka_unit_test(an_unreadable_answer_never_reads_as_kept),
+        cmocka_unit_test(more_bindings_than_a_user_or_a_page_may_have_are_refused),
         cmocka_unit_test(a_route_arrives_with_its_addresses),
         cmocka_unit_test(a_policy_arrives_with_its_rules_and_domains),
         cmocka_unit_test(setups_arrive_with_names_paths_and_limits),

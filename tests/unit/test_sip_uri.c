@@ -249,6 +249,44 @@ static void identities_compare_as_addresses_of_record(void **state)
     assert_false(sip_uri_in_domain(SPAN("sip:home.example@evil.example"), SPAN("home.example")));
 }
 
+/* RFC 3261 19.1.4, its examples among them. */
+static void uris_compare_as_the_rfc_has_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } pairs[] = {
+        {"sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp", true},
+        {"sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5", true},
+        {"sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5", true},
+        {"sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+         "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com", true},
+        {"sip:a@192.0.2.1;line=1;ob", "sip:a@192.0.2.1;LINE=1", true},
+        {"SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP", false},
+        {"sip:bob@biloxi.com", "sip:bob@biloxi.com:5060", false},
+        {"sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp", false},
+        {"sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp", false},
+        {"sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting", false},
+        {"sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off", false},
+        {"sip:bob@biloxi.com", "sip:bob@biloxi.com;user=ip", false},
+        {"sip:bob@biloxi.com", "sip:bob@biloxi.com;maddr=192.0.2.1", false},
+        {"sip:bob@biloxi.com;ttl=1", "sip:bob@biloxi.com", false},
+        {"sip:bob:a@biloxi.com", "sip:bob:b@biloxi.com", false},
+        {"sip:bob:a@biloxi.com", "sip:bob@biloxi.com", false},
+        {"sip:bob@biloxi.com", "sips:bob@biloxi.com", false},
+        {"tel:+12", "tel:+12", true},
+        {"tel:+12", "tel:+13", false},
+    };
+    struct sip_uri a, b;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        assert_rule(uri_of(pairs[i].a, &a), RULE_OK);
+        assert_rule(uri_of(pairs[i].b, &b), RULE_OK);
+        if (sip_same_uri(&a, &b) != pairs[i].same || sip_same_uri(&b, &a) != pairs[i].same)
+            fail_msg("%s and %s", pairs[i].a, pairs[i].b);
+    }
+}
+
 static void identities_are_written_in_one_form(void **state)
 {
     (void)state;
@@ -608,6 +646,7 @@ int main(void)
         cmocka_unit_test(ipv6_references_are_read),
         cmocka_unit_test(transports_have_names),
         cmocka_unit_test(identities_compare_as_addresses_of_record),
+        cmocka_unit_test(uris_compare_as_the_rfc_has_it),
         cmocka_unit_test(identities_are_written_in_one_form),
         cmocka_unit_test(addresses_are_taken_apart),
         cmocka_unit_test(broken_addresses_are_refused),

@@ -10,7 +10,7 @@ static const int64_t now = 1795438800;
 struct fixture {
     struct scratch scratch;
     struct archive_db *archive;
-    struct store_db *replay;
+    struct store_db *store;
     struct store_batch batch;
 };
 
@@ -20,8 +20,8 @@ static int set_up(void **state)
     assert_non_null(f);
     scratch_make(&f->scratch);
     assert_rule(archive_db_open(scratch_path(&f->scratch, "archive.db"), false, &f->archive), RULE_OK);
-    assert_rule(store_db_open(scratch_path(&f->scratch, "replay.db"), &f->replay), RULE_OK);
-    assert_true(store_batch_open(&f->batch, f->archive, f->replay));
+    assert_rule(store_db_open(scratch_path(&f->scratch, "replay.db"), &f->store), RULE_OK);
+    assert_true(store_batch_open(&f->batch, f->archive, f->store));
     *state = f;
     return 0;
 }
@@ -31,7 +31,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     store_batch_close(&f->batch);
     archive_db_close(f->archive);
-    store_db_close(f->replay);
+    store_db_close(f->store);
     scratch_remove(&f->scratch);
     free(f);
     return 0;
@@ -191,6 +191,68 @@ static void expired_keys_are_forgotten_in_passing(void **state)
     assert_rule(ask(f, 1, now), RULE_OK); /* nobody asks so late for what is so early; it shows that it is gone */
 }
 
+static void keep(struct fixture *f, uint64_t job, const char *aor, size_t count)
+{
+    struct ipc_bind b = {.now = now, .aor = span_text(aor), .count = count};
+    for (size_t i = 0; i < count; i++)
+        b.binding[i] = (struct ipc_binding){.expires = now + 60, .record = span_text(i ? "second" : "first")};
+    store_batch_bind(&f->batch, job, &b);
+}
+
+static bool count_row(void *context, const struct binding_row *row)
+{
+    (void)row;
+    ++*(size_t *)context;
+    return true;
+}
+
+static size_t bindings(struct fixture *f)
+{
+    size_t count = 0;
+    assert_rule(bindings_db_each(f->store, SPAN(""), now, count_row, &count), RULE_OK);
+    return count;
+}
+
+/* RFC 3261 10.3 step 8: all of a registration or nothing, and 200 only for what is there. */
+static void registrations_share_a_commit_and_are_answered_by_it(void **state)
+{
+    struct fixture *f = *state;
+    store_batch_begin(&f->batch);
+    keep(f, 1, "sip:a@h", 2);
+    keep(f, 2, "sip:b@h", 1);
+    keep(f, 3, "sip:a@h", 1); /* in place of what the first one said */
+    store_batch_commit(&f->batch);
+    assert_int_equal(f->batch.answer_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(f->batch.answer[i].kind, IPC_BOUND);
+        assert_int_equal(f->batch.answer[i].job, i + 1);
+        assert_rule(f->batch.answer[i].admitted.rule, RULE_OK);
+    }
+    assert_int_equal(bindings(f), 2);
+    assert_int_equal(f->batch.counters.bound, 3);
+    store_batch_begin(&f->batch);
+    keep(f, 4, "sip:a@h", 0);
+    move(f, "replay.db", "away.db");
+    store_batch_commit(&f->batch);
+    assert_rule(f->batch.answer[0].admitted.rule, RULE_STORE_GONE);
+    move(f, "away.db", "replay.db");
+    assert_rule(ask(f, 9, now), RULE_OK);
+    assert_int_equal(bindings(f), 2);
+}
+
+static void expired_bindings_are_forgotten_in_passing(void **state)
+{
+    struct fixture *f = *state;
+    store_batch_begin(&f->batch);
+    keep(f, 1, "sip:a@h", 1);
+    store_batch_commit(&f->batch);
+    assert_int_equal(bindings(f), 1);
+    store_batch_begin(&f->batch);
+    complete(f, 2, 486, now + 60);
+    store_batch_commit(&f->batch);
+    assert_int_equal(bindings(f), 0);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -201,6 +263,8 @@ int main(void)
         CASE(a_record_that_cannot_be_kept_lets_nothing_pass),
         CASE(only_a_success_spends),
         CASE(expired_keys_are_forgotten_in_passing),
+        CASE(registrations_share_a_commit_and_are_answered_by_it),
+        CASE(expired_bindings_are_forgotten_in_passing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
