@@ -169,6 +169,7 @@ static void read_server(struct config_reader *r, struct yaml_value v)
     read_domains(r, yaml_key(&m, "domains", YAML_OPTIONAL));
     yaml_number(yaml_key(&m, "vaults", YAML_OPTIONAL), 1, CONFIG_VAULTS_MAX, &vaults);
     r->config->vaults = vaults;
+    read_control(r, yaml_key(&m, "control", YAML_OPTIONAL));
     r->config->log_level = LOG_LEVEL_DEFAULT;
     yaml_choice(yaml_key(&m, "log", YAML_OPTIONAL), levels, 4, &r->config->log_level);
     yaml_choice(yaml_key(&m, "log_format", YAML_OPTIONAL), formats, 2, &r->config->log_format);

@@ -66,6 +66,8 @@ struct config {
     struct hop listen[CONFIG_LISTEN_MAX];
     size_t listen_count;
     struct span user; /* server.user: whom the processes run as when started as root; empty: not given */
+    const char *control_path; /* server.control, or where that is by default; null: that would be too long */
+    bool control_given;       /* it is written in the configuration */
     unsigned vaults;  /* server.vaults; 0 when no keys are configured */
     unsigned log_level;  /* server.log, an enum log_level (daemon/log.h) */
     unsigned log_format; /* server.log_format, an enum log_format */

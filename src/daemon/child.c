@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SEND_SECONDS = 5, EXIT_NOT_STARTED = 127, VARIABLES_MAX = 8 };
@@ -134,6 +135,7 @@ bool child_start(struct child *c, const struct child_terms *terms, enum log_leve
     }
     c->pid = pid;
     c->control = pair[0];
+    c->started_at = (int64_t)time(NULL);
     LOG(terms->log, LOG_LEVEL_INFO, "started", log_word("child", c->name), log_number("pid", pid));
     return true;
 }
@@ -161,4 +163,37 @@ void child_close(struct child *c)
     if (c->control >= 0)
         close(c->control);
     c->control = -1;
+    free(c->report.counters);
+    c->report = (struct child_report){0};
+}
+
+/* --- what it has counted --- */
+
+void child_keep_report(struct child *c, struct span counters, int64_t now_ms)
+{
+    uint8_t *kept = malloc(counters.len + 1);
+    c->report.awaited = false;
+    if (!kept)
+        return;
+    if (counters.len)
+        memcpy(kept, counters.at, counters.len);
+    free(c->report.counters);
+    c->report.counters = kept;
+    c->report.len = counters.len;
+    c->report.at = now_ms;
+}
+
+struct span child_counters(const struct child *c)
+{
+    return span_of(c->report.counters, c->report.len);
+}
+
+uint64_t child_counter(const struct child *c, const char *group, const char *name)
+{
+    struct cursor counters = cursor_over(child_counters(c));
+    struct ipc_counter counter;
+    while (ipc_next_counter(&counters, &counter))
+        if (span_equal(counter.group, span_text(group)) && span_equal(counter.name, span_text(name)))
+            return counter.value;
+    return 0;
 }

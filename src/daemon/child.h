@@ -33,6 +33,14 @@ struct child {
     int64_t deadline; /* milliseconds, monotonic */
     bool was_ready;   /* once in the life of the parent */
     struct restart restart;
+    int64_t started_at; /* the process; seconds since 1970 */
+    uint32_t restarts;  /* how often it was started again */
+    struct child_report {
+        uint8_t *counters; /* of IPC_REPORTED, for ipc_next_counter; null: it has not told any */
+        size_t len;
+        int64_t at;   /* milliseconds, monotonic */
+        bool awaited; /* it was asked and has not answered */
+    } report;
 };
 
 /* As whom children run. */
@@ -60,7 +68,13 @@ bool child_start(struct child *c, const struct child_terms *terms, enum log_leve
  * it was not sent. */
 bool child_send(struct child *c, const struct writer *message, int fd, const struct log *log);
 
-/* Closes the control channel. */
+/* Closes the control channel, and forgets what the process has told. */
 void child_close(struct child *c);
+
+/* Keeps what the process has counted, until it tells it again. */
+void child_keep_report(struct child *c, struct span counters, int64_t now_ms);
+struct span child_counters(const struct child *c);
+/* One of its counters; 0 where it has none of that name. */
+uint64_t child_counter(const struct child *c, const char *group, const char *name);
 
 #endif

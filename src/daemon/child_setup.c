@@ -192,3 +192,8 @@ bool setup_ask_counters(struct setup *s, struct child *c)
 {
     return tell(s, c, IPC_COUNTERS);
 }
+
+bool setup_ask_report(struct setup *s, struct child *c)
+{
+    return tell(s, c, IPC_REPORT);
+}

@@ -34,5 +34,7 @@ bool setup_channel(struct setup *s, struct child *net, struct child *peer);
 bool setup_stop(struct setup *s, struct child *c);
 /* Tells it to log its counters. */
 bool setup_ask_counters(struct setup *s, struct child *c);
+/* Has it tell them to the parent (IPC_REPORTED). */
+bool setup_ask_report(struct setup *s, struct child *c);
 
 #endif

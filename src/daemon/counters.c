@@ -1,5 +1,9 @@
 #include "daemon/counters.h"
 
+#include <sys/resource.h>
+
+#include "ipc/ipc.h"
+
 enum { LINE_COUNTERS_MAX = 40, RULE_NAME_MAX = 64 };
 
 static void log_line(const struct log *log, const char *group, const struct counter *counter, size_t count)
@@ -10,10 +14,18 @@ static void log_line(const struct log *log, const char *group, const struct coun
     log_write(log, LOG_LEVEL_INFO, "counters", field, count + 1);
 }
 
-void counters_log(const struct log *log, const char *group, const struct counter *counter, size_t count)
+static void report(struct writer *w, const char *group, const struct counter *counter, size_t count)
 {
-    for (size_t at = 0; at < count; at += LINE_COUNTERS_MAX)
-        log_line(log, group, counter + at, count - at < LINE_COUNTERS_MAX ? count - at : LINE_COUNTERS_MAX);
+    for (size_t i = 0; i < count; i++)
+        ipc_write_counter(w, &(struct ipc_counter){span_text(group), span_text(counter[i].name), counter[i].value});
+}
+
+void counters_put(const struct counters_to *to, const char *group, const struct counter *counter, size_t count)
+{
+    if (to->report)
+        report(to->report, group, counter, count);
+    for (size_t at = 0; to->log && at < count; at += LINE_COUNTERS_MAX)
+        log_line(to->log, group, counter + at, count - at < LINE_COUNTERS_MAX ? count - at : LINE_COUNTERS_MAX);
 }
 
 static void write_key(char key[RULE_NAME_MAX], const char *name)
@@ -27,7 +39,7 @@ static void write_key(char key[RULE_NAME_MAX], const char *name)
             key[i] = '_';
 }
 
-void counters_log_rules(const struct log *log, const uint64_t rule[RULE_COUNT])
+void counters_put_rules(const struct counters_to *to, const uint64_t rule[RULE_COUNT])
 {
     char key[RULE_COUNT][RULE_NAME_MAX];
     struct counter counter[RULE_COUNT];
@@ -39,12 +51,41 @@ void counters_log_rules(const struct log *log, const uint64_t rule[RULE_COUNT])
         counter[count] = (struct counter){key[count], rule[i]};
         count++;
     }
-    counters_log(log, "rules", counter, count);
+    counters_put(to, "rules", counter, count);
 }
 
-struct log counters_asked(const struct log *log)
+/* The kernel counts kibibytes. */
+static void put_usage(const struct counters_to *to)
 {
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return;
+    const uint64_t seconds = (uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec;
+    const uint64_t rest = (uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec;
+    const struct counter counter[] = {
+        {"cpu_milliseconds", seconds * 1000 + rest / 1000},
+        {"memory_peak_bytes", (uint64_t)usage.ru_maxrss * 1024},
+    };
+    counters_put(to, "process", counter, sizeof counter / sizeof *counter);
+}
+
+bool counters_answer(uint16_t kind, const struct cursor *fields, const struct log *log,
+                     void (*count)(const void *context, const struct counters_to *to), const void *context)
+{
+    uint8_t room[IPC_HEADER_LEN + IPC_REPORT_MAX];
+    struct writer w = writer_over(room, sizeof room);
     struct log asked = *log;
-    asked.level = LOG_LEVEL_DEBUG;
-    return asked;
+    if (ipc_read_bare(fields) != RULE_OK)
+        return false;
+    if (kind == IPC_COUNTERS) {
+        asked.level = LOG_LEVEL_DEBUG; /* whatever is logged otherwise */
+        count(context, &(struct counters_to){.log = &asked});
+        return true;
+    }
+    const struct counters_to to = {.report = &w};
+    ipc_begin(&w, IPC_REPORTED, 0);
+    count(context, &to);
+    put_usage(&to);
+    ipc_end_report(&w);
+    return !w.full && channel_send(IPC_CONTROL_FD, writer_span(&w), NULL, 0) != CHANNEL_CLOSED;
 }

@@ -10,6 +10,7 @@
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -63,6 +64,8 @@ static const struct permission every_process[] = {
     CALL(madvise),
     /* Locks inside libraries. */
     CALL(futex),
+    /* What it has used of processor and memory. */
+    CALL_IF(getrusage, EQUALS(0, RUSAGE_SELF)),
     /* The time, where it does not come without a call. */
     CALL(clock_gettime),
     CALL(gettimeofday),

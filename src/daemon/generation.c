@@ -110,7 +110,8 @@ bool generation_may_follow(const struct generation *next, const struct generatio
     bool user = stays(span_equal(a->user, b->user), "server.user", log);
     bool store = stays(same_text(a->store_path, b->store_path), "store.path", log);
     bool archive = stays(same_text(a->archive_path, b->archive_path), "archive.path", log);
-    return user && store && archive;
+    bool control = stays(same_text(a->control_path, b->control_path), "server.control", log);
+    return user && store && archive && control;
 }
 
 static bool same_spans(const struct span *a, size_t a_count, const struct span *b, size_t b_count)

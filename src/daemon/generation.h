@@ -28,7 +28,7 @@ bool generation_load_keys(struct generation *g, const struct log *log);
  * each fault. */
 bool generation_reread(struct generation *g, const char *path, const struct log *log);
 
-/* What cannot change while the processes run: as whom they do, and where the databases are. False, with a line
+/* What cannot change while the processes run: as whom they do, and where databases and the control socket are. False, with a line
  * event=not-reloaded for each that would. */
 bool generation_may_follow(const struct generation *next, const struct generation *now, const struct log *log);
 

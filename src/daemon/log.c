@@ -312,6 +312,8 @@ static void let_wait(const struct log *log, struct span line)
 void log_write(const struct log *log, enum log_level level, const char *event, const struct log_field *fields,
                size_t count)
 {
+    if (log->listener)
+        log->listener->heard(log->listener->context, level, event, fields, count);
     if (level < log->level)
         return;
     uint8_t room[LOG_LINE_MAX];

@@ -37,6 +37,14 @@ struct log_lines {
     uint8_t bytes[LOG_LINE_MAX]; /* so many are still a single write that does not mix with others */
 };
 
+struct log_field;
+
+/* Hears of each event that is logged, whatever its level and even where no line is written for it. */
+struct log_listener {
+    void (*heard)(void *context, enum log_level level, const char *event, const struct log_field *field, size_t count);
+    void *context;
+};
+
 /* Who logs, from which level on, and how. Made once by each process and handed down. */
 struct log {
     const char *process; /* "net", "vault-1" */
@@ -44,6 +52,7 @@ struct log {
     enum log_format format;
     int fd;
     struct log_lines *lines; /* null: each line is written at once */
+    const struct log_listener *listener; /* null: nobody hears */
 };
 
 struct log_field {

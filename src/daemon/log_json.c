@@ -80,9 +80,14 @@ static void write_character(struct writer *w, uint32_t c)
 
 void log_json_text(struct writer *w, struct span value)
 {
+    log_json_text_up_to(w, value, LOG_VALUE_MAX);
+}
+
+void log_json_text_up_to(struct writer *w, struct span value, size_t max)
+{
     size_t at = 0;
     writer_byte(w, '"');
-    while (at < value.len && at < LOG_VALUE_MAX) {
+    while (at < value.len && at < max) {
         size_t len;
         write_character(w, decode(value, at, &len));
         at += len;

@@ -337,10 +337,10 @@ static bool take_store(struct net *n, int fd)
     return true;
 }
 
-static void log_counters_asked(struct net *n)
+static void count(const void *net, const struct counters_to *to)
 {
-    const struct log asked = counters_asked(&n->log);
-    net_log_counters(&n->events, &asked, n->proxy, n->transports);
+    const struct net *n = net;
+    net_log_count(&n->events, to, n->proxy, n->transports);
 }
 
 static bool take_setup(struct net *n, struct span datagram, int *fd)
@@ -365,10 +365,8 @@ static bool take_control(struct net *n, struct span datagram, int *fd)
         begin_stop(n);
         return true;
     case IPC_COUNTERS:
-        if (ipc_read_bare(&fields) != RULE_OK)
-            return false;
-        log_counters_asked(n);
-        return true;
+    case IPC_REPORT:
+        return counters_answer(header.kind, &fields, &n->log, count, n);
     case IPC_CHANNEL_VAULT:
     case IPC_CHANNEL_STORE:
         break;
@@ -529,7 +527,7 @@ static int run(struct net *n)
     if (event_base_dispatch(n->base) < 0)
         n->failed = true;
     settle(n);
-    net_log_counters(&n->events, &n->log, n->proxy, n->transports);
+    count(n, &(struct counters_to){.log = &n->log});
     log_flush(&n->log);
     return n->failed ? EXIT_FAULT : EXIT_SUCCESS;
 }

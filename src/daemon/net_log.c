@@ -1,7 +1,5 @@
 #include "daemon/net_log.h"
 
-#include "daemon/counters.h"
-
 static const struct {
     const char *name;
     enum log_level level;
@@ -59,7 +57,7 @@ void net_log_handshake(struct net_log *l, const struct hop *remote, struct span 
         host.len ? log_text("host", host) : log_none());
 }
 
-static void log_proxy(const struct log *log, const struct proxy *proxy)
+static void count_proxy(const struct counters_to *to, const struct proxy *proxy)
 {
     struct proxy_counters COUNTED;
     proxy_count(proxy, &COUNTED);
@@ -77,11 +75,11 @@ static void log_proxy(const struct log *log, const struct proxy *proxy)
         {"lines", COUNTED.lines},
         {"bindings", COUNTED.bindings},
     };
-    counters_log(log, "sip", counter, sizeof counter / sizeof *counter);
-    counters_log_rules(log, COUNTED.rule);
+    counters_put(to, "sip", counter, sizeof counter / sizeof *counter);
+    counters_put_rules(to, COUNTED.rule);
 }
 
-static void log_transports(const struct log *log, const struct net_log *l, const struct transports *transports)
+static void count_transports(const struct counters_to *to, const struct net_log *l, const struct transports *transports)
 {
     struct transports_counters COUNTED;
     transports_count(transports, &COUNTED);
@@ -95,12 +93,12 @@ static void log_transports(const struct log *log, const struct net_log *l, const
         {"tls_failed_time", COUNTED.tls_failed[TLS_FAILED_TIME]},
         {"log_lines_left_out", l->left_out},
     };
-    counters_log(log, "transport", counter, sizeof counter / sizeof *counter);
+    counters_put(to, "transport", counter, sizeof counter / sizeof *counter);
 }
 
-void net_log_counters(const struct net_log *l, const struct log *log, const struct proxy *proxy,
-                      const struct transports *transports)
+void net_log_count(const struct net_log *l, const struct counters_to *to, const struct proxy *proxy,
+                   const struct transports *transports)
 {
-    log_proxy(log, proxy);
-    log_transports(log, l, transports);
+    count_proxy(to, proxy);
+    count_transports(to, l, transports);
 }

@@ -3,6 +3,7 @@
 #ifndef SIPSEAL_DAEMON_NET_LOG_H
 #define SIPSEAL_DAEMON_NET_LOG_H
 
+#include "daemon/counters.h"
 #include "daemon/log.h"
 #include "net/transports.h"
 #include "proxy/proxy.h"
@@ -18,8 +19,8 @@ struct net_log {
 void net_log_event(struct net_log *l, const struct proxy_event *event, int64_t now);
 /* `host`: as transports tell it. */
 void net_log_handshake(struct net_log *l, const struct hop *remote, struct span host, enum rule why, int64_t now);
-/* Groups sip, rules and transport of the counters, to `log` (see counters_asked). */
-void net_log_counters(const struct net_log *l, const struct log *log, const struct proxy *proxy,
-                      const struct transports *transports);
+/* Groups sip, rules and transport of the counters. */
+void net_log_count(const struct net_log *l, const struct counters_to *to, const struct proxy *proxy,
+                   const struct transports *transports);
 
 #endif

@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/fence.h"
@@ -16,9 +17,11 @@ enum { EXIT_USAGE = 2 };
 struct parent {
     struct options options;
     struct log log;
+    int64_t since;          /* when this began; seconds since 1970 */
     struct generation *now; /* the supervisor's once that runs */
     struct account account;
     struct notify notify;
+    struct control control;
     struct supervisor supervisor;
 };
 
@@ -120,9 +123,11 @@ static int supervise(struct parent *p)
         .notify = &p->notify,
         .terms = {&p->log, p->options.libexec, &p->account},
         .now = p->now,
+        .control = &p->control,
+        .since = p->since,
         .setup = {.log = &p->log, .config = p->now->config, .keys = &p->now->keys, .listener = p->now->listener,
                   .level = p->log.level, .format = p->log.format},
-        .reload = {.path = p->options.config, .log = &p->log, .verbose = p->options.verbose},
+        .reload = {.path = p->options.config, .log = &p->log, .verbose = p->options.verbose, .loaded_at = p->since},
     };
     p->now = NULL;
     int status = EXIT_FAILURE;
@@ -143,11 +148,22 @@ static int run(struct parent *p)
     generation_log_warnings(p->now, &p->log);
     notify_open(&p->notify, &p->log); /* behind the fence it could not */
     if (!has_programs(p) || !generation_load_keys(p->now, &p->log) || !find_account(p) ||
-        !listeners_open(p->now->listener, p->now->config, NULL, NULL, &p->log) || !enter_fence(p))
+        !listeners_open(p->now->listener, p->now->config, NULL, NULL, &p->log) ||
+        !control_open(&p->control, p->now->config, &p->log) || !enter_fence(p))
         return EXIT_FAILURE;
     int status = supervise(p);
     LOG(&p->log, LOG_LEVEL_INFO, "stopped", log_number("status", status));
     return status;
+}
+
+/* Asking is another program's work: it reads JSON, which this one does not. */
+static int ask(const struct options *o)
+{
+    char path[PATH_MAX + sizeof "/sipseald-control"];
+    snprintf(path, sizeof path, "%s/sipseald-control", o->libexec);
+    execl(path, "sipseald-control", o->ask, o->config, o->control, o->json ? "json" : "text", (char *)NULL);
+    fprintf(stderr, "sipseald: %s: %s; install it, or say by --libexec where it is\n", path, strerror(errno));
+    return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -155,12 +171,16 @@ int main(int argc, char **argv)
     struct parent p = {
         .log = {.process = "parent", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO},
         .notify = {.fd = -1},
+        .control = {.fd = -1},
+        .since = (int64_t)time(NULL),
     };
     switch (options_read(argc, argv, &p.options)) {
     case OPTIONS_DONE:
         return EXIT_SUCCESS;
     case OPTIONS_USAGE:
         return EXIT_USAGE;
+    case OPTIONS_ASK:
+        return ask(&p.options);
     case OPTIONS_RUN:
         break;
     }
@@ -170,6 +190,7 @@ int main(int argc, char **argv)
     if (process_protect(&p.log) && read_config(&p))
         status = p.options.test ? test_config(&p) : run(&p);
     generation_free(p.now);
+    control_close(&p.control);
     notify_close(&p.notify);
     return status;
 }

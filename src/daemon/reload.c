@@ -1,11 +1,63 @@
 #include "daemon/reload.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "daemon/supervisor.h"
 
 #define FOR_EACH_VAULT(s, c)                                                                                           \
     for (struct child *c = (s)->child + SUPERVISOR_VAULTS; c < (s)->child + SUPERVISOR_VAULTS + IPC_VAULTS_MAX; c++)
+
+/* --- what is said of it --- */
+
+static void put_fault(struct faults *f, struct span text)
+{
+    struct span fits = span_part(text, 0, sizeof f->text - f->len);
+    memcpy(f->text + f->len, fits.at, fits.len);
+    f->len += fits.len;
+}
+
+/* "place: problem", "address: reason: advice": the texts of the event. */
+static void hear(void *context, enum log_level level, const char *event, const struct log_field *field, size_t count)
+{
+    struct faults *f = context;
+    bool first = true;
+    (void)event;
+    if (level < LOG_LEVEL_ERROR)
+        return;
+    if (f->len)
+        put_fault(f, SPAN("\n"));
+    for (size_t i = 0; i < count; i++) {
+        if (!field[i].key || field[i].kind != LOG_KIND_TEXT || !field[i].text.len)
+            continue;
+        if (!first)
+            put_fault(f, SPAN(": "));
+        put_fault(f, field[i].text);
+        first = false;
+    }
+}
+
+static void begin_hearing(struct reload *r)
+{
+    r->begun++;
+    r->hearing.len = 0;
+    r->listener = (struct log_listener){hear, &r->hearing};
+    r->log->listener = &r->listener;
+}
+
+static void note_end(struct reload *r, bool took_place)
+{
+    int64_t now = (int64_t)time(NULL);
+    r->log->listener = NULL;
+    r->ended = r->begun;
+    r->took_place = took_place;
+    if (took_place) {
+        r->loaded_at = now;
+        return;
+    }
+    r->failed_at = now;
+    r->faults = r->hearing;
+}
 
 static void refuse(struct supervisor *s, const char *reason)
 {
@@ -14,6 +66,7 @@ static void refuse(struct supervisor *s, const char *reason)
     char status[NOTIFY_MESSAGE_MAX];
     snprintf(status, sizeof status, "at work, not reloaded: %s; the log says more", reason);
     notify_ready(s->notify, status);
+    note_end(&s->reload, false);
 }
 
 static void forget_next(struct reload *r)
@@ -59,8 +112,7 @@ static void take_over(struct supervisor *s)
 {
     struct reload *r = &s->reload;
     struct generation *old = s->now, *next = r->next;
-    char changes[GENERATION_CHANGES_MAX];
-    generation_write_changes(changes, old, next);
+    generation_write_changes(r->changes, old, next);
     listeners_take_over(next->listener, next->config->listen_count, old->listener, old->config->listen_count);
     s->now = next;
     r->next = NULL;
@@ -71,8 +123,9 @@ static void take_over(struct supervisor *s)
         change_vaults(s);
     generation_free(old);
     r->state = RELOAD_IDLE;
-    LOG(s->log, LOG_LEVEL_INFO, "reloaded", log_word("changed", *changes ? changes : "nothing"));
+    LOG(s->log, LOG_LEVEL_INFO, "reloaded", log_word("changed", *r->changes ? r->changes : "nothing"));
     notify_ready(s->notify, "at work, reloaded");
+    note_end(r, true);
 }
 
 bool reload_note_answer(struct supervisor *s, enum rule rule)
@@ -137,6 +190,7 @@ static void begin(struct supervisor *s)
     struct reload *r = &s->reload;
     struct generation *next = generation_new();
     r->wanted = false;
+    begin_hearing(r);
     LOG(s->log, LOG_LEVEL_INFO, "reloading", log_word("configuration", r->path));
     notify_reloading(s->notify);
     if (!next || !prepare(s, next)) {

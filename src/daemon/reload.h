@@ -11,6 +11,7 @@
 
 enum {
     RELOAD_ANSWER_LIMIT_MS = 10000, /* from the last word to net to its answer */
+    RELOAD_FAULTS_MAX = 4096,       /* bytes of what is remembered of one that failed */
     RELOAD_RETIRE_LIMIT_MS = 5000,  /* for a vault's last answers, beyond limits.examine_seconds: net waits so long */
 };
 
@@ -30,6 +31,17 @@ struct reload {
     struct setup setup; /* from `next` */
     bool other_vaults;  /* its vaults are not those that there are */
     int64_t deadline;   /* RELOAD_TELLING */
+    /* What became of those that there were. */
+    uint64_t begun, ended;
+    bool took_place;    /* the last one that has ended */
+    char changes[GENERATION_CHANGES_MAX]; /* what it changed, if it did */
+    int64_t loaded_at;  /* when the configuration in force was read; seconds since 1970, as is the next */
+    int64_t failed_at;  /* the last one that did not take place; 0: none */
+    struct faults {
+        size_t len;
+        char text[RELOAD_FAULTS_MAX]; /* a line each, without the last line feed; as much as fits */
+    } faults, hearing; /* of that one; of the one under way */
+    struct log_listener listener;   /* to the log, while one is under way */
 };
 
 /* To be called once in each turn of the supervisor: begins what is wanted when it can be, and notes the end. */

@@ -263,13 +263,11 @@ static enum course take_control(struct store *s, struct span datagram, int *fd)
         return set_up(s, &fields);
     case IPC_CHANNEL_STORE:
         return take_channel(s, &fields, fd);
-    case IPC_COUNTERS: {
-        const struct log asked = counters_asked(&s->log);
-        if (ipc_read_bare(&fields) != RULE_OK)
-            return bad_message(s, "control");
-        store_batch_log_counters(&s->batch, &asked);
-        return GO_ON;
-    }
+    case IPC_COUNTERS:
+    case IPC_REPORT:
+        return s->replay && counters_answer(header.kind, &fields, &s->log, store_batch_count, &s->batch)
+                   ? GO_ON
+                   : bad_message(s, "control");
     case IPC_STOP:
         return ipc_read_bare(&fields) == RULE_OK ? END : bad_message(s, "control");
     default:
@@ -332,7 +330,7 @@ int main(int argc, char **argv)
     s.datagram = malloc((size_t)IPC_BATCH_MAX * IPC_MESSAGE_MAX);
     int status = s.datagram ? run(&s) : EXIT_FAULT;
     if (s.store)
-        store_batch_log_counters(&s.batch, &s.log);
+        store_batch_count(&s.batch, &(struct counters_to){.log = &s.log});
     if (s.net >= 0)
         close_net(&s);
     store_batch_close(&s.batch);

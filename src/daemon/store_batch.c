@@ -198,13 +198,14 @@ void store_batch_commit(struct store_batch *b)
         b->pending_count = 0;
 }
 
-void store_batch_log_counters(const struct store_batch *b, const struct log *log)
+void store_batch_count(const void *batch, const struct counters_to *to)
 {
+    const struct store_batch *b = batch;
     const struct store_counters COUNTED = b->counters;
     const struct counter counter[] = {
         STORE_COUNTERS(COUNTER_VALUE)
         {"pending", b->pending_count},
     };
-    counters_log(log, "store", counter, sizeof counter / sizeof *counter);
-    counters_log_rules(log, COUNTED.rule);
+    counters_put(to, "store", counter, sizeof counter / sizeof *counter);
+    counters_put_rules(to, COUNTED.rule);
 }

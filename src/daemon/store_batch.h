@@ -69,6 +69,6 @@ void store_batch_bind(struct store_batch *b, uint64_t job, const struct ipc_bind
 void store_batch_commit(struct store_batch *b);
 
 /* Groups store and rules of the counters, to `log` (see counters_asked). */
-void store_batch_log_counters(const struct store_batch *b, const struct log *log);
+void store_batch_count(const void *batch, const struct counters_to *to);
 
 #endif

@@ -106,6 +106,7 @@ static void note_death(struct supervisor *s, struct child *c)
     c->state = c->role == CHILD_CURRENT ? CHILD_DOWN : CHILD_ABSENT;
     if (s->state != SUPERVISOR_RUNS)
         return;
+    c->restarts++;
     reload_note_death(s, c);
     if (c->state == CHILD_ABSENT)
         return;
@@ -202,6 +203,15 @@ void supervisor_kill(struct supervisor *s, struct child *c, const char *reason)
     c->state = CHILD_ENDING;
 }
 
+static bool take_report(struct child *c, struct cursor *fields)
+{
+    struct span counters;
+    if (!c->report.awaited || ipc_read_report(fields, &counters) != RULE_OK)
+        return false;
+    child_keep_report(c, counters, supervisor_now_ms());
+    return true;
+}
+
 static bool take_message(struct supervisor *s, struct child *c, struct span datagram)
 {
     struct ipc_header header;
@@ -209,6 +219,8 @@ static bool take_message(struct supervisor *s, struct child *c, struct span data
     enum rule rule;
     if (ipc_read_header(datagram, &header, &fields) != RULE_OK)
         return false;
+    if (header.kind == IPC_REPORTED)
+        return take_report(c, &fields);
     if (header.kind == IPC_READY && ipc_read_bare(&fields) == RULE_OK && c->state == CHILD_STARTING) {
         note_ready(s, c);
         return true;
@@ -296,6 +308,23 @@ static void ask_counters(struct supervisor *s)
             setup_ask_counters(&s->setup, &s->child[i]);
 }
 
+void supervisor_ask_reports(struct supervisor *s)
+{
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
+        struct child *c = &s->child[i];
+        if (c->pid && c->state == CHILD_READY && !c->report.awaited)
+            c->report.awaited = setup_ask_report(&s->setup, c);
+    }
+}
+
+bool supervisor_awaits_reports(const struct supervisor *s)
+{
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
+        if (s->child[i].state == CHILD_READY && s->child[i].report.awaited)
+            return true;
+    return false;
+}
+
 static void take_signal(struct supervisor *s, uint32_t signal)
 {
     switch (signal) {
@@ -341,6 +370,8 @@ static void look_at(struct supervisor *s, struct child *c, int64_t now)
 static int patience(struct supervisor *s)
 {
     int64_t now = supervisor_now_ms(), least = reload_deadline(s) - now;
+    if (control_deadline(s->control) - now < least)
+        least = control_deadline(s->control) - now;
     for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
         const struct child *c = &s->child[i];
         bool due = c->pid ? c->state != CHILD_READY : s->state == SUPERVISOR_RUNS && may_start(s, c);
@@ -352,17 +383,19 @@ static int patience(struct supervisor *s)
 
 static void wait_and_handle(struct supervisor *s)
 {
-    struct pollfd wait[SUPERVISOR_CHILDREN + 1];
+    struct pollfd wait[SUPERVISOR_CHILDREN + 1 + CONTROL_POLLED];
     for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
         wait[i] = (struct pollfd){.fd = s->child[i].control, .events = POLLIN};
     wait[SUPERVISOR_CHILDREN] = (struct pollfd){.fd = s->signals, .events = POLLIN};
-    if (poll(wait, SUPERVISOR_CHILDREN + 1, patience(s)) < 0)
+    control_wait(s->control, wait + SUPERVISOR_CHILDREN + 1);
+    if (poll(wait, sizeof wait / sizeof *wait, patience(s)) < 0)
         return;
     for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
         if (wait[i].revents && s->child[i].control == wait[i].fd)
             hear(s, &s->child[i]);
     if (wait[SUPERVISOR_CHILDREN].revents)
         take_signals(s);
+    control_handle(s, wait + SUPERVISOR_CHILDREN + 1);
 }
 
 int supervisor_run(struct supervisor *s)
@@ -373,6 +406,7 @@ int supervisor_run(struct supervisor *s)
             look_at(s, &s->child[i], now);
         wait_and_handle(s);
         reload_look(s);
+        control_look(s);
         go_on_stopping(s);
     }
     return s->exit_status;
@@ -452,6 +486,8 @@ void supervisor_close(struct supervisor *s)
 {
     if (s->signals >= 0)
         close(s->signals);
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
+        child_close(&s->child[i]);
     reload_close(&s->reload);
     generation_free(s->now);
     setup_close(&s->setup);

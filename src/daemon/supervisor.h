@@ -4,6 +4,7 @@
 #define SIPSEAL_DAEMON_SUPERVISOR_H
 
 #include "daemon/child_setup.h"
+#include "daemon/control.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 
@@ -15,6 +16,7 @@ enum {
     REST_STOP_LIMIT_MS = 5000, /* and of the others */
     HASTE_AFTER_MS = 1000,     /* a second signal so long after the first ends the waiting */
     EXIT_LIMIT_MS = 2000,      /* from the end of a control channel to the end of its process */
+    REPORT_LIMIT_MS = 1000,    /* for what a process is asked to tell of its counters */
 };
 
 struct supervisor {
@@ -26,6 +28,8 @@ struct supervisor {
     struct child child[SUPERVISOR_CHILDREN];     /* the store, the vaults by their numbers, net last */
     struct generation *now;                      /* what children are set up from */
     struct reload reload;
+    struct control *control; /* borrowed */
+    int64_t since;  /* when sipseald was started; seconds since 1970 */
     bool was_ready; /* all of them, once: later net does not wait for the others */
     enum { SUPERVISOR_RUNS, SUPERVISOR_STOPS_NET, SUPERVISOR_STOPS_REST, SUPERVISOR_DONE } state;
     int64_t stopping_since;
@@ -41,6 +45,13 @@ bool supervisor_open(struct supervisor *s);
 int supervisor_run(struct supervisor *s);
 
 void supervisor_close(struct supervisor *s);
+
+/* --- for control.c --- */
+
+/* Asks all processes that work what they have counted, but those that still owe an answer. */
+void supervisor_ask_reports(struct supervisor *s);
+/* Whether one of them owes an answer. */
+bool supervisor_awaits_reports(const struct supervisor *s);
 
 /* --- for reload.c --- */
 

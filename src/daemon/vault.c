@@ -114,13 +114,10 @@ static enum course take_control(struct vault *v, struct span datagram, int *fd)
             return bad_message(v, "control");
         v->ending = true; /* what net has asked is still answered */
         return GO_ON;
-    case IPC_COUNTERS: {
-        const struct log asked = counters_asked(&v->log);
-        if (ipc_read_bare(&fields) != RULE_OK)
-            return bad_message(v, "control");
-        vault_log_counters(v, &asked);
-        return GO_ON;
-    }
+    case IPC_COUNTERS:
+    case IPC_REPORT:
+        return v->ready && counters_answer(header.kind, &fields, &v->log, vault_count, v) ? GO_ON
+                                                                                          : bad_message(v, "control");
     default:
         return set_up(v, &header, &fields);
     }
@@ -173,7 +170,7 @@ int main(int argc, char **argv)
     while (course == GO_ON)
         course = wait_and_handle(&v);
     if (v.ready)
-        vault_log_counters(&v, &v.log);
+        vault_count(&v, &(struct counters_to){.log = &v.log});
     if (v.net >= 0)
         close_net(&v);
     vault_close(&v);

@@ -57,8 +57,8 @@ enum rule vault_set_up(struct vault *v, const struct ipc_header *header, struct 
  * is an answer; what cannot be done shows in its verdict. Its plaintext is wiped when this returns. */
 void vault_examine(struct vault *v, uint64_t job, const struct ipc_examine *ask, struct writer *w);
 
-/* Groups vault and rules of the counters, to `log` (see counters_asked). */
-void vault_log_counters(const struct vault *v, const struct log *log);
+/* Groups vault and rules of the counters of a struct vault. */
+void vault_count(const void *vault, const struct counters_to *to);
 
 /* An epoch of the archive ends with its time even when no message comes that would end it: its key must not wait in
  * memory. To be called after each job and each wait; how long to wait at most, in milliseconds, -1 for ever. */

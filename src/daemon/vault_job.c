@@ -83,8 +83,9 @@ static void count_job(struct vault_counters *c, const struct ipc_examine *ask, c
         count_part(c, &answer->verdict.part[i]);
 }
 
-void vault_log_counters(const struct vault *v, const struct log *log)
+void vault_count(const void *vault, const struct counters_to *to)
 {
+    const struct vault *v = vault;
     const struct vault_counters COUNTED = v->counters;
     const struct trust_work work = trust_work_of(v->trust);
     const struct counter counter[] = {
@@ -94,8 +95,8 @@ void vault_log_counters(const struct vault *v, const struct log *log)
         {"chains_proven", work.proven},
         {"over_budget", work.refused},
     };
-    counters_log(log, "vault", counter, sizeof counter / sizeof *counter);
-    counters_log_rules(log, COUNTED.rule);
+    counters_put(to, "vault", counter, sizeof counter / sizeof *counter);
+    counters_put_rules(to, COUNTED.rule);
 }
 
 void vault_examine(struct vault *v, uint64_t job, const struct ipc_examine *ask, struct writer *w)

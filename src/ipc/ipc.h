@@ -62,6 +62,9 @@ enum ipc_kind {
     IPC_COMPLETE,
     /* parent to child */
     IPC_COUNTERS, /* log what was counted */
+    IPC_REPORT,   /* tell what was counted */
+    /* child to parent */
+    IPC_REPORTED,
     /* net and store */
     IPC_BIND,
     IPC_BOUND,
@@ -88,7 +91,7 @@ bool ipc_end(struct writer *w);
 /* Reads the header; `*fields` is what follows. RULE_IPC unless kind, length and version are right. */
 enum rule ipc_read_header(struct span datagram, struct ipc_header *header, struct cursor *fields);
 
-/* Messages without fields: IPC_READY, IPC_STOP, IPC_COUNTERS. */
+/* Messages without fields: IPC_READY, IPC_STOP, IPC_COUNTERS, IPC_REPORT. */
 void ipc_write_bare(struct writer *w, enum ipc_kind kind);
 enum rule ipc_read_bare(const struct cursor *fields);
 
@@ -247,6 +250,23 @@ enum rule ipc_read_channel(struct cursor *fields, uint32_t *number);
 
 void ipc_write_failed(struct writer *w, enum rule rule);
 enum rule ipc_read_failed(struct cursor *fields, enum rule *rule);
+
+/* --- what was counted: IPC_REPORTED, one counter after the other between ipc_begin and ipc_end_report --- */
+
+enum {
+    IPC_COUNTER_NAME_MAX = 64,    /* bytes of the name of a counter, and of its group */
+    IPC_REPORT_MAX = 24 * 1024, /* bytes of the counters of one process */
+};
+struct ipc_counter {
+    struct span group, name; /* words of [a-z0-9_] */
+    uint64_t value;
+};
+void ipc_write_counter(struct writer *w, const struct ipc_counter *counter);
+void ipc_end_report(struct writer *w);
+/* `counters`: all of them, each checked, for ipc_next_counter. */
+enum rule ipc_read_report(struct cursor *fields, struct span *counters);
+/* The next of those; false at the end. */
+bool ipc_next_counter(struct cursor *counters, struct ipc_counter *counter);
 
 /* --- the sockets (channel.c) --- */
 

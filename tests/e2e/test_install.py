@@ -21,7 +21,8 @@ PREFIX = "usr/local"                   # of the build folders, without its slash
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "DESTDIR": PLACE} | {
     word: os.environ[word] for word in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if word in os.environ}
 
-PROGRAMS = {"sbin/sipseald", "bin/sipseal"} | {f"libexec/sipseal/sipseald-{name}" for name in ("net", "store", "vault")}
+PROGRAMS = {"sbin/sipseald", "bin/sipseal"} | {
+    f"libexec/sipseal/sipseald-{name}" for name in ("control", "net", "store", "vault")}
 OTHERS = {"share/man/man1/sipseal.1", "share/man/man8/sipseald.8", "share/man/man5/sipseald.conf.5",
           "lib/systemd/system/sipseald.service", "lib/sysusers.d/sipseal.conf",
           "share/doc/sipseal/README.md", "share/doc/sipseal/LICENSE"}

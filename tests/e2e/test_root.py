@@ -1,8 +1,10 @@
 """sipseald started as root: the processes run as server.user, and nothing brings root back."""
 
+import json
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 
@@ -86,6 +88,41 @@ def a_private_key_of_root_is_read_and_serves():
     daemon = start("nobody")
     try:
         daemon.wait_for(r"process=vault-1 event=ready keys=1\b")
+    finally:
+        assert daemon.stop() == 0
+
+
+def answer_to_another(path):
+    """What the control socket says to a user that is neither root nor that of the parent."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)
+            try:
+                s.sendall(b'{"command":"status"}\n')
+                os.write(writing, s.recv(10) or b"nothing")
+            except (BrokenPipeError, ConnectionResetError):
+                os.write(writing, b"nothing")
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading, "rb") as f:
+        return f.read()
+
+
+@case
+def the_control_socket_answers_root_and_not_another_user_even_where_its_mode_lets_it_in():
+    daemon = start("nobody")
+    path = os.path.join(FOLDER, "sipseald.sock")
+    try:
+        daemon.wait_for(r"process=parent event=ready\b")
+        told = json.loads(run([os.path.join(BUILD, "sipseald"), "status", "--json", "--control", path]))
+        assert told["status"]["pid"] == daemon.pid, told
+        os.chmod(path, 0o666)
+        assert answer_to_another(path) == b"nothing"
+        daemon.wait_for(r"event=control-refused")
     finally:
         assert daemon.stop() == 0
 

@@ -40,6 +40,16 @@ static void again_routing(struct writer *w, uint16_t kind, struct cursor *c)
         ipc_write_policy(w, &policy);
 }
 
+static void again_report(struct writer *w, struct span counters)
+{
+    struct cursor c = cursor_over(counters);
+    struct ipc_counter counter;
+    ipc_begin(w, IPC_REPORTED, 0);
+    while (ipc_next_counter(&c, &counter))
+        ipc_write_counter(w, &counter);
+    ipc_end_report(w);
+}
+
 static void again_control(struct writer *w, uint16_t kind, struct cursor *c)
 {
     uint32_t number;
@@ -52,8 +62,10 @@ static void again_control(struct writer *w, uint16_t kind, struct cursor *c)
         ipc_write_blob(w, (enum ipc_kind)kind, der);
     else if ((kind == IPC_CHANNEL_VAULT || kind == IPC_CHANNEL_STORE) && ipc_read_channel(c, &number) == RULE_OK)
         ipc_write_channel(w, (enum ipc_kind)kind, number);
-    else if ((kind == IPC_STOP || kind == IPC_READY) && ipc_read_bare(c) == RULE_OK)
+    else if ((kind == IPC_STOP || kind == IPC_READY || kind == IPC_COUNTERS || kind == IPC_REPORT) && ipc_read_bare(c) == RULE_OK)
         ipc_write_bare(w, (enum ipc_kind)kind);
+    else if (kind == IPC_REPORTED && ipc_read_report(c, &der) == RULE_OK)
+        again_report(w, der);
     else if (kind == IPC_FAILED && ipc_read_failed(c, &rule) == RULE_OK)
         ipc_write_failed(w, rule);
 }

@@ -326,6 +326,28 @@ static enum rule again_ready(struct cursor *c, struct writer *w)
     return rule;
 }
 
+static void write_report(struct writer *w)
+{
+    ipc_begin(w, IPC_REPORTED, 0);
+    ipc_write_counter(w, &(struct ipc_counter){SPAN("sip"), SPAN("requests"), 7});
+    ipc_write_counter(w, &(struct ipc_counter){SPAN("rules"), SPAN("sip_syntax"), UINT64_MAX});
+    ipc_end_report(w);
+}
+static enum rule again_report(struct cursor *c, struct writer *w)
+{
+    struct span counters;
+    struct ipc_counter counter;
+    enum rule rule = ipc_read_report(c, &counters);
+    if (rule != RULE_OK)
+        return rule;
+    struct cursor rest = cursor_over(counters);
+    ipc_begin(w, IPC_REPORTED, 0);
+    while (ipc_next_counter(&rest, &counter))
+        ipc_write_counter(w, &counter);
+    ipc_end_report(w);
+    return rule;
+}
+
 static void write_examine(struct writer *w)
 {
     struct ipc_examine ask = example_examine();
@@ -469,6 +491,7 @@ static const struct message {
     {"channel", write_channel, again_channel},
     {"failed", write_failed, again_failed},
     {"ready", write_ready, again_ready},
+    {"report", write_report, again_report},
     {"examine", write_examine, again_examine},
     {"examined", write_examined, again_examined},
     {"admit", write_admit, again_admit},
@@ -915,9 +938,39 @@ static void a_path_with_a_nul_or_too_long_or_empty_is_refused(void **state)
     assert_rule(read_store_paths(span_of(path, 4096), SPAN("")), RULE_IPC);
 }
 
+static enum rule read_counter(struct span group, struct span name)
+{
+    struct writer w = writer_over(written, sizeof written);
+    struct ipc_header header;
+    struct cursor fields;
+    struct span counters;
+    ipc_begin(&w, IPC_REPORTED, 0);
+    writer_block(&w, group);
+    writer_block(&w, name);
+    writer_u64(&w, 1);
+    ipc_end_report(&w);
+    assert_rule(ipc_read_header(writer_span(&w), &header, &fields), RULE_OK);
+    return ipc_read_report(&fields, &counters);
+}
+
+static void a_counter_has_names_of_words_alone(void **state)
+{
+    (void)state;
+    char name[IPC_COUNTER_NAME_MAX + 1];
+    memset(name, 'n', sizeof name);
+    assert_rule(read_counter(SPAN("sip"), SPAN("open_2")), RULE_OK);
+    assert_rule(read_counter(SPAN("sip"), span_of(name, sizeof name - 1)), RULE_OK);
+    assert_rule(read_counter(SPAN("sip"), span_of(name, sizeof name)), RULE_IPC);
+    assert_rule(read_counter(SPAN("sip"), SPAN("")), RULE_IPC);
+    assert_rule(read_counter(SPAN(""), SPAN("open")), RULE_IPC);
+    assert_rule(read_counter(SPAN("sip"), SPAN("a\"b")), RULE_IPC);
+    assert_rule(read_counter(SPAN("s\np"), SPAN("open")), RULE_IPC);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_counter_has_names_of_words_alone),
         cmocka_unit_test(every_message_is_read_as_it_was_written),
         cmocka_unit_test(a_message_that_is_cut_anywhere_is_refused),
         cmocka_unit_test(a_message_with_bytes_left_over_is_refused),

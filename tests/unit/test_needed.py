@@ -55,5 +55,10 @@ def the_process_with_the_archive_links_a_database_its_fence_and_no_cryptography(
     expect("sipseald-store", {"libsqlite3", "libseccomp"})
 
 
+@case
+def what_asks_the_parent_links_what_reads_configurations_and_json():
+    expect("sipseald-control", {"libcrypto", "libyaml", "libjansson"})
+
+
 if __name__ == "__main__":
     run_cases()
