@@ -97,6 +97,9 @@ struct config {
     const char *store_path; /* replay memory; default: sipseald.db in the folder of the configuration */
     struct limits limits;
 
+    bool metrics;              /* section metrics: */
+    struct hop metrics_listen; /* metrics.listen, on loopback */
+
     /* What is no fault and yet worth a word, as "file:line:column: key: problem; what to do": a certificate that
      * expires. */
     const char *warning[CONFIG_WARNINGS_MAX];

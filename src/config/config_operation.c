@@ -1,4 +1,4 @@
-/* How those who operate the server reach it: server.control. */
+/* How those who operate the server see it: server.control, metrics. */
 #include "config/config.h"
 
 #include <limits.h>
@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "config/config_reader.h"
+#include "config/endpoint.h"
 
 #define CONTROL_NAME "sipseald.sock"
 
@@ -38,4 +39,24 @@ void read_control(struct config_reader *r, struct yaml_value v)
                    sizeof((struct sockaddr_un *)0)->sun_path - 1);
     if (!c->control_given)
         c->control_path = default_control(r);
+}
+
+/* There is neither TLS nor a password, so that nobody from outside may be served: a proxy before it can do that. */
+void read_metrics(struct config_reader *r, struct yaml_value v)
+{
+    struct config *c = r->config;
+    struct yaml_map m = yaml_map_of(v);
+    struct yaml_value listen = yaml_key(&m, "listen", YAML_REQUIRED);
+    const char *text;
+    c->metrics = yaml_given(v);
+    if (yaml_text(listen, CONFIG_URI_MAX, &text)) {
+        const char *problem = endpoint_read_address(text, &c->metrics_listen);
+        c->metrics_listen.transport = SIP_TCP;
+        if (problem)
+            yaml_fault(listen, "\"%s\": %s", text, problem);
+        else if (!endpoint_is_loopback(&c->metrics_listen))
+            yaml_fault(listen, "\"%s\" can be reached from outside, and there is no password; write an address of "
+                               "loopback, as in 127.0.0.1:9464", text);
+    }
+    yaml_map_end(&m);
 }

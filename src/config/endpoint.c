@@ -94,6 +94,32 @@ const char *endpoint_read_listen(const char *text, struct hop *hop)
     return NULL;
 }
 
+const char *endpoint_read_address(const char *text, struct hop *hop)
+{
+    char host[INET6_ADDRSTRLEN + 32];
+    struct span whole = span_text(text);
+    uint16_t port = 0;
+    bool bracketed;
+    *hop = (struct hop){0};
+    if (!split_host_port(whole, host, sizeof host, &bracketed, &port) || whole.at[whole.len - 1] == ']' ||
+        (!bracketed && span_find(whole, ':') == whole.len) || !(bracketed ? strchr(host, ':') != NULL : is_ipv4(host)) ||
+        !numeric_address(host, port, hop))
+        return "is no address with a port; write it as 127.0.0.1:9464 or [::1]:9464";
+    return NULL;
+}
+
+bool endpoint_is_loopback(const struct hop *hop)
+{
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    if (hop->address.ss_family == AF_INET) {
+        memcpy(&in, &hop->address, sizeof in);
+        return ntohl(in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    memcpy(&in6, &hop->address, sizeof in6);
+    return hop->address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr);
+}
+
 /* --- blocks of addresses --- */
 
 /* The bytes of an address, IPv4-mapped IPv6 as IPv4 (RFC 4291 2.5.5.2); 0 for other families. */

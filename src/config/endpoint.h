@@ -10,6 +10,11 @@
  * is none, 5061 for TLS, and 0 lets the system choose. */
 const char *endpoint_read_listen(const char *text, struct hop *hop);
 
+/* "127.0.0.1:9464", "[::1]:9464": a number and a port. The transport is left to the caller. */
+const char *endpoint_read_address(const char *text, struct hop *hop);
+/* Whether nobody but this machine reaches it: 127.0.0.0/8, ::1. */
+bool endpoint_is_loopback(const struct hop *hop);
+
 /* "192.0.2.0/24", "2001:db8::/32", or one address. */
 const char *endpoint_read_block(const char *text, struct address_block *block);
 

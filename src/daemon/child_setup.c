@@ -98,6 +98,15 @@ static bool send_listeners(struct setup *s, struct child *net)
     return true;
 }
 
+static bool send_metrics(struct setup *s, struct child *net)
+{
+    if (!s->config->metrics)
+        return true;
+    struct writer w = message(s);
+    ipc_write_metrics_setup(&w, s->metrics->number);
+    return child_send(net, &w, s->metrics->fd, s->log);
+}
+
 static bool send_routes(struct setup *s, struct child *net)
 {
     for (size_t i = 0; i < s->config->route_count; i++) {
@@ -139,7 +148,7 @@ static bool send_tls(struct setup *s, struct child *net)
 bool setup_net(struct setup *s, struct child *net)
 {
     const struct config *c = s->config;
-    if (!send_listeners(s, net) || !send_routes(s, net) || !send_policy(s, net) || !send_tls(s, net))
+    if (!send_listeners(s, net) || !send_metrics(s, net) || !send_routes(s, net) || !send_policy(s, net) || !send_tls(s, net))
         return false;
     struct ipc_net_setup what = {
         .name_count = c->name_count,
@@ -154,6 +163,13 @@ bool setup_net(struct setup *s, struct child *net)
     memcpy(what.name, c->name, sizeof what.name);
     struct writer w = message(s);
     ipc_write_net_setup(&w, &what);
+    return child_send(net, &w, -1, s->log);
+}
+
+bool setup_process(struct setup *s, struct child *net, const struct ipc_process *process)
+{
+    struct writer w = message(s);
+    ipc_write_process(&w, process);
     return child_send(net, &w, -1, s->log);
 }
 

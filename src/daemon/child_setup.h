@@ -11,6 +11,7 @@ struct setup {
     const struct config *config;
     const struct keys *keys;
     const struct listener *listener;
+    const struct listener *metrics;
     enum log_level level;        /* from which children log, */
     enum log_format format;      /* and how */
     uint64_t vaults;             /* bit n: vault number n is one that net is to ask */
@@ -26,6 +27,9 @@ void setup_close(struct setup *s);
 bool setup_store(struct setup *s, struct child *store);
 bool setup_vault(struct setup *s, struct child *vault);
 bool setup_net(struct setup *s, struct child *net); /* also to net that has another setup: it answers again */
+
+/* Tells net how a process is, for the metrics. */
+bool setup_process(struct setup *s, struct child *net, const struct ipc_process *process);
 
 /* A new channel between net and a vault or the store, in place of one that there was. */
 bool setup_channel(struct setup *s, struct child *net, struct child *peer);

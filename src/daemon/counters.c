@@ -55,7 +55,7 @@ void counters_put_rules(const struct counters_to *to, const uint64_t rule[RULE_C
 }
 
 /* The kernel counts kibibytes. */
-static void put_usage(const struct counters_to *to)
+void counters_put_usage(const struct counters_to *to)
 {
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) != 0)
@@ -85,7 +85,7 @@ bool counters_answer(uint16_t kind, const struct cursor *fields, const struct lo
     const struct counters_to to = {.report = &w};
     ipc_begin(&w, IPC_REPORTED, 0);
     count(context, &to);
-    put_usage(&to);
+    counters_put_usage(&to);
     ipc_end_report(&w);
     return !w.full && channel_send(IPC_CONTROL_FD, writer_span(&w), NULL, 0) != CHANNEL_CLOSED;
 }

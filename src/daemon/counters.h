@@ -27,9 +27,11 @@ void counters_put(const struct counters_to *to, const char *group, const struct 
  * were. */
 void counters_put_rules(const struct counters_to *to, const uint64_t rule[RULE_COUNT]);
 
+/* What the system says of this process, group "process". */
+void counters_put_usage(const struct counters_to *to);
+
 /* Answers IPC_COUNTERS or IPC_REPORT of the parent over IPC_CONTROL_FD: `count` puts all that `context` has counted; the
- * log then has it whatever its level is. A report has what the system says of the process too, group "process". False
- * when the message is not well-formed, or the parent cannot be told. */
+ * log then has it whatever its level is. A report has counters_put_usage too. False when the message is not well-formed, or the parent cannot be told. */
 bool counters_answer(uint16_t kind, const struct cursor *fields, const struct log *log,
                      void (*count)(const void *context, const struct counters_to *to), const void *context);
 

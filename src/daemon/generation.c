@@ -11,6 +11,8 @@ struct generation *generation_new(void)
     struct generation *g = calloc(1, sizeof *g);
     for (size_t i = 0; g && i < CONFIG_LISTEN_MAX; i++)
         g->listener[i].fd = -1;
+    if (g)
+        g->metrics.fd = -1;
     return g;
 }
 
@@ -20,6 +22,7 @@ void generation_free(struct generation *g)
         return;
     if (g->config)
         listeners_close(g->listener, g->config->listen_count);
+    listeners_close(&g->metrics, 1);
     keys_close(&g->keys);
     config_free(g->config);
     free(g);
@@ -86,6 +89,21 @@ bool generation_reread(struct generation *g, const char *path, const struct log 
         return true;
     LOG(log, LOG_LEVEL_ERROR, "not-reloaded", log_word("problem", "keys that were good a moment ago cannot be loaded"));
     return false;
+}
+
+/* --- sockets --- */
+
+bool generation_open_sockets(struct generation *g, const struct generation *old, const struct log *log)
+{
+    const struct config *old_config = old ? old->config : NULL;
+    bool ok = listeners_open(g->listener, g->config, old ? old->listener : NULL, old_config, log);
+    return listener_open_metrics(&g->metrics, g->config, old ? &old->metrics : NULL, old_config, log) && ok;
+}
+
+void generation_take_over_sockets(struct generation *g, struct generation *old)
+{
+    listeners_take_over(g->listener, g->config->listen_count, old->listener, old->config->listen_count);
+    listeners_take_over(&g->metrics, 1, &old->metrics, 1);
 }
 
 /* --- comparing --- */
@@ -245,6 +263,7 @@ void generation_write_changes(char out[GENERATION_CHANGES_MAX], const struct gen
         {"routes", same_routes(a->config, b->config)},
         {"policy", same_told(write_policy, &a->config->policy, &b->config->policy)},
         {"archive", same_readers(&a->keys, &b->keys)},
+        {"metrics", a->metrics.number == b->metrics.number && a->config->metrics == b->config->metrics},
         {"limits", memcmp(&a->config->limits, &b->config->limits, sizeof a->config->limits) == 0},
     };
     size_t len = 0;

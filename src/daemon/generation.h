@@ -10,6 +10,7 @@ struct generation {
     struct config *config;
     struct keys keys;
     struct listener listener[CONFIG_LISTEN_MAX];
+    struct listener metrics; /* without a socket where there are to be none */
 };
 
 /* Empty; null when there is no memory. */
@@ -23,6 +24,11 @@ void generation_log_warnings(const struct generation *g, const struct log *log);
 
 /* Loads the keys that its configuration names. False, with the faults in the log. */
 bool generation_load_keys(struct generation *g, const struct log *log);
+
+/* Binds what it listens on; what `old` (which may be null) listens on too, stays that one's until
+ * generation_take_over_sockets. False, with the log saying why, when one cannot be bound. */
+bool generation_open_sockets(struct generation *g, const struct generation *old, const struct log *log);
+void generation_take_over_sockets(struct generation *g, struct generation *old);
 
 /* Reads and checks the configuration and its keys again, as at the start. False, with a line event=not-reloaded for
  * each fault. */

@@ -143,14 +143,20 @@ static void keep_old(struct listener *listener, size_t i, const struct listener 
     }
 }
 
-static bool open_new(struct listener *l, const struct log *log)
+/* Of all sockets; none is used again. */
+static uint32_t new_number(void)
 {
     static uint32_t next_number;
+    return next_number++;
+}
+
+static bool open_new(struct listener *l, const struct log *log)
+{
     if (!open_one(l)) {
         log_refusal(log, &l->hop, errno);
         return false;
     }
-    l->number = next_number++;
+    l->number = new_number();
     log_listener(log, &l->hop);
     return true;
 }
@@ -166,6 +172,30 @@ bool listeners_open(struct listener *listener, const struct config *config, cons
     for (size_t i = 0; i < config->listen_count; i++)
         ok = (listener[i].kept || open_new(&listener[i], log)) && ok;
     return ok;
+}
+
+bool listener_open_metrics(struct listener *listener, const struct config *config, const struct listener *old_listener,
+                           const struct config *old, const struct log *log)
+{
+    *listener = (struct listener){.hop = config->metrics_listen, .fd = -1};
+    if (!config->metrics)
+        return true;
+    if (old && old->metrics && endpoint_same(&config->metrics_listen, &old->metrics_listen)) {
+        *listener = *old_listener;
+        listener->kept = true;
+        return true;
+    }
+    struct shown wanted = show(&listener->hop);
+    if (!open_one(listener)) {
+        LOG(log, LOG_LEVEL_ERROR, "cannot-listen", log_word("address", wanted.host), log_number("port", wanted.port),
+            log_word("reason", strerror(errno)),
+            log_word("advice", "write another port in metrics.listen, or stop who has it"));
+        return false;
+    }
+    listener->number = new_number();
+    LOG(log, LOG_LEVEL_INFO, "metrics-listening", log_word("address", wanted.host),
+        log_number("port", show(&listener->hop).port));
+    return true;
 }
 
 void listeners_take_over(struct listener *listener, size_t count, struct listener *old, size_t old_count)

@@ -17,6 +17,9 @@ struct listener {
  * bound: the log says which, why and what to do. Those that were opened stay open until listeners_close. */
 bool listeners_open(struct listener *listener, const struct config *config, const struct listener *old_listener,
                     const struct config *old, const struct log *log);
+/* The same for the socket of metrics, if there is to be one (event=metrics-listening). */
+bool listener_open_metrics(struct listener *listener, const struct config *config, const struct listener *old_listener,
+                           const struct config *old, const struct log *log);
 /* Takes over the sockets that were kept: from now on they are those of `listener`, and no longer those of `old`. */
 void listeners_take_over(struct listener *listener, size_t count, struct listener *old, size_t old_count);
 /* Closes those that are its own. */

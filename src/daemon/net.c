@@ -231,12 +231,14 @@ static bool take_answer(struct net *n, const struct ipc_header *header, struct c
 {
     struct ipc_admitted admitted;
     enum rule rule;
-    if (header->kind == IPC_ADMITTED && ipc_read_admitted(fields, &admitted) == RULE_OK)
+    if (header->kind == IPC_ADMITTED && ipc_read_admitted(fields, &admitted) == RULE_OK) {
+        n->store_failing = admitted.rule == RULE_STORE_GONE;
         proxy_admitted(n->proxy, header->job, &admitted, net_now());
-    else if (header->kind == IPC_BOUND && ipc_read_bound(fields, &rule) == RULE_OK)
+    } else if (header->kind == IPC_BOUND && ipc_read_bound(fields, &rule) == RULE_OK) {
         proxy_bound(n->proxy, header->job, rule, net_now());
-    else
+    } else {
         return header->kind == IPC_BINDINGS && take_bindings(n, fields);
+    }
     return true;
 }
 
@@ -337,7 +339,7 @@ static bool take_store(struct net *n, int fd)
     return true;
 }
 
-static void count(const void *net, const struct counters_to *to)
+void net_count(const void *net, const struct counters_to *to)
 {
     const struct net *n = net;
     net_log_count(&n->events, to, n->proxy, n->transports);
@@ -366,7 +368,9 @@ static bool take_control(struct net *n, struct span datagram, int *fd)
         return true;
     case IPC_COUNTERS:
     case IPC_REPORT:
-        return counters_answer(header.kind, &fields, &n->log, count, n);
+        return counters_answer(header.kind, &fields, &n->log, net_count, n);
+    case IPC_PROCESS:
+        return net_metrics_take(n, &fields);
     case IPC_CHANNEL_VAULT:
     case IPC_CHANNEL_STORE:
         break;
@@ -484,6 +488,7 @@ static enum rule set_up(struct net *n)
     prepare_channels(n);
     if (!make_events(n) || !make_transports(n))
         return RULE_INTERNAL;
+    net_metrics_serve(n, n->told);
     return fence_enter(FENCE_NET, &(struct fence_paths){0}, &n->log);
 }
 
@@ -495,6 +500,7 @@ static void free_event(struct event *event)
 
 static void tear_down(struct net *n)
 {
+    net_metrics_close(n);
     transports_free(n->transports);
     for (uint32_t i = 0; n->base && n->buffer && i < IPC_VAULTS_MAX; i++)
         if (n->vault[i].owner)
@@ -527,7 +533,7 @@ static int run(struct net *n)
     if (event_base_dispatch(n->base) < 0)
         n->failed = true;
     settle(n);
-    count(n, &(struct counters_to){.log = &n->log});
+    net_count(n, &(struct counters_to){.log = &n->log});
     log_flush(&n->log);
     return n->failed ? EXIT_FAULT : EXIT_SUCCESS;
 }

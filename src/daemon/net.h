@@ -5,6 +5,7 @@
 
 #include "daemon/net_channel.h"
 #include "daemon/net_log.h"
+#include "daemon/net_metrics.h"
 #include "daemon/net_setup.h"
 
 enum { NET_RANDOM_POOL = 4096 };
@@ -22,6 +23,8 @@ struct net {
     struct net_channel vault[IPC_VAULTS_MAX];
     uint64_t retiring; /* bit n: vault number n gets nothing new, and is left once it has answered */
     struct net_channel store;
+    bool store_failing; /* what it admitted last could not be made durable */
+    struct net_metrics metrics;
     struct event *control, *timer, *stop_timer;
     struct event *turn; /* runs after everything else that is ready in this turn of the event loop */
     uint64_t timer_at; /* when `timer` fires; UINT64_MAX: it does not run */
@@ -36,6 +39,9 @@ struct net {
 };
 
 struct proxy_time net_now(void);
+
+/* All that net has counted. */
+void net_count(const void *net, const struct counters_to *to);
 
 /* What the proxy and the transports are told of a setup. */
 struct proxy_settings net_proxy_settings(struct net *n, const struct net_told *told);

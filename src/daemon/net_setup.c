@@ -36,6 +36,16 @@ static enum rule take_route(struct net_told *told, struct cursor *fields)
     return ipc_read_route(fields, &told->route[told->route_count++]);
 }
 
+static enum rule take_metrics(struct net_told *told, struct cursor *fields, int *fd)
+{
+    if (told->metrics || *fd < 0 || ipc_read_metrics_setup(fields, &told->metrics_number) != RULE_OK)
+        return RULE_IPC;
+    told->metrics = true;
+    told->metrics_fd = *fd;
+    *fd = -1;
+    return RULE_OK;
+}
+
 enum rule net_told_take(struct net_told *told, struct span datagram, int *fd, bool *done)
 {
     struct ipc_header header;
@@ -45,6 +55,8 @@ enum rule net_told_take(struct net_told *told, struct span datagram, int *fd, bo
         return RULE_IPC;
     if (net_tls_is_about(header.kind)) /* a private key is not kept */
         return net_tls_take(&told->tls, header.kind, &fields);
+    if (header.kind == IPC_SETUP_METRICS)
+        return take_metrics(told, &fields, fd);
     if (!keep(told, datagram, &kept))
         return RULE_NO_MEMORY;
     if (ipc_read_header(kept, &header, &fields) != RULE_OK)
@@ -93,6 +105,8 @@ enum rule net_told_read(struct net_told *told, const struct log *log)
 struct net_told *net_told_new(void)
 {
     struct net_told *told = calloc(1, sizeof *told);
+    if (told)
+        told->metrics_fd = -1;
     if (told && (told->route = calloc(CONFIG_ROUTES_MAX, sizeof *told->route)))
         return told;
     free(told);
@@ -106,6 +120,9 @@ void net_told_settle(struct net_told *told)
             close(told->fd[i]);
         told->fd[i] = -1;
     }
+    if (told->metrics_fd >= 0)
+        close(told->metrics_fd);
+    told->metrics_fd = -1;
 }
 
 void net_told_free(struct net_told *told)

@@ -17,6 +17,9 @@ struct net_told {
     size_t route_count;
     struct policy policy;
     struct net_tls tls;
+    bool metrics; /* to be told on a socket, */
+    uint32_t metrics_number; /* of this number, */
+    int metrics_fd;          /* and this one; -1: taken */
     struct ipc_net_setup setup;
     void *kept[CONFIG_LISTEN_MAX + CONFIG_ROUTES_MAX + 2];
     size_t kept_count;

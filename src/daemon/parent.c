@@ -126,6 +126,7 @@ static int supervise(struct parent *p)
         .control = &p->control,
         .since = p->since,
         .setup = {.log = &p->log, .config = p->now->config, .keys = &p->now->keys, .listener = p->now->listener,
+                  .metrics = &p->now->metrics,
                   .level = p->log.level, .format = p->log.format},
         .reload = {.path = p->options.config, .log = &p->log, .verbose = p->options.verbose, .loaded_at = p->since},
     };
@@ -148,7 +149,7 @@ static int run(struct parent *p)
     generation_log_warnings(p->now, &p->log);
     notify_open(&p->notify, &p->log); /* behind the fence it could not */
     if (!has_programs(p) || !generation_load_keys(p->now, &p->log) || !find_account(p) ||
-        !listeners_open(p->now->listener, p->now->config, NULL, NULL, &p->log) ||
+        !generation_open_sockets(p->now, NULL, &p->log) ||
         !control_open(&p->control, p->now->config, &p->log) || !enter_fence(p))
         return EXIT_FAILURE;
     int status = supervise(p);

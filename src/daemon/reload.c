@@ -55,6 +55,7 @@ static void note_end(struct reload *r, bool took_place)
         r->loaded_at = now;
         return;
     }
+    r->failed++;
     r->failed_at = now;
     r->faults = r->hearing;
 }
@@ -113,7 +114,7 @@ static void take_over(struct supervisor *s)
     struct reload *r = &s->reload;
     struct generation *old = s->now, *next = r->next;
     generation_write_changes(r->changes, old, next);
-    listeners_take_over(next->listener, next->config->listen_count, old->listener, old->config->listen_count);
+    generation_take_over_sockets(next, old);
     s->now = next;
     r->next = NULL;
     s->setup = r->setup;
@@ -182,7 +183,7 @@ static bool prepare(struct supervisor *s, struct generation *next)
     const struct reload *r = &s->reload;
     if (!generation_reread(next, r->path, s->log) || !generation_may_follow(next, s->now, s->log))
         return false;
-    return listeners_open(next->listener, next->config, s->now->listener, s->now->config, s->log);
+    return generation_open_sockets(next, s->now, s->log);
 }
 
 static void begin(struct supervisor *s)
@@ -204,6 +205,7 @@ static void begin(struct supervisor *s)
     r->setup.config = next->config;
     r->setup.keys = &next->keys;
     r->setup.listener = next->listener;
+    r->setup.metrics = &next->metrics;
     r->setup.level = r->verbose ? LOG_LEVEL_DEBUG : (enum log_level)next->config->log_level;
     r->setup.format = (enum log_format)next->config->log_format;
     r->other_vaults = !generation_same_vaults(next, s->now);

@@ -32,7 +32,7 @@ struct reload {
     bool other_vaults;  /* its vaults are not those that there are */
     int64_t deadline;   /* RELOAD_TELLING */
     /* What became of those that there were. */
-    uint64_t begun, ended;
+    uint64_t begun, ended, failed;
     bool took_place;    /* the last one that has ended */
     char changes[GENERATION_CHANGES_MAX]; /* what it changed, if it did */
     int64_t loaded_at;  /* when the configuration in force was read; seconds since 1970, as is the next */

@@ -372,6 +372,8 @@ static int patience(struct supervisor *s)
     int64_t now = supervisor_now_ms(), least = reload_deadline(s) - now;
     if (control_deadline(s->control) - now < least)
         least = control_deadline(s->control) - now;
+    if (process_teller_deadline(s) - now < least)
+        least = process_teller_deadline(s) - now;
     for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
         const struct child *c = &s->child[i];
         bool due = c->pid ? c->state != CHILD_READY : s->state == SUPERVISOR_RUNS && may_start(s, c);
@@ -407,6 +409,7 @@ int supervisor_run(struct supervisor *s)
         wait_and_handle(s);
         reload_look(s);
         control_look(s);
+        process_teller_look(s);
         go_on_stopping(s);
     }
     return s->exit_status;

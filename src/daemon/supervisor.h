@@ -6,6 +6,7 @@
 #include "daemon/child_setup.h"
 #include "daemon/control.h"
 #include "daemon/notify.h"
+#include "daemon/process_teller.h"
 #include "daemon/reload.h"
 
 enum {
@@ -29,6 +30,7 @@ struct supervisor {
     struct generation *now;                      /* what children are set up from */
     struct reload reload;
     struct control *control; /* borrowed */
+    struct process_teller teller;
     int64_t since;  /* when sipseald was started; seconds since 1970 */
     bool was_ready; /* all of them, once: later net does not wait for the others */
     enum { SUPERVISOR_RUNS, SUPERVISOR_STOPS_NET, SUPERVISOR_STOPS_REST, SUPERVISOR_DONE } state;

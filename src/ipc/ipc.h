@@ -65,6 +65,9 @@ enum ipc_kind {
     IPC_REPORT,   /* tell what was counted */
     /* child to parent */
     IPC_REPORTED,
+    /* parent to net, where metrics are configured */
+    IPC_SETUP_METRICS, /* a part of its setup: the descriptor of the socket on which they are asked for */
+    IPC_PROCESS,       /* how another process is, and what it has counted: again and again */
     /* net and store */
     IPC_BIND,
     IPC_BOUND,
@@ -225,6 +228,10 @@ enum rule ipc_read_store_setup(struct cursor *fields, struct ipc_store_setup *se
 void ipc_write_listen(struct writer *w, uint32_t number, const struct hop *hop);
 enum rule ipc_read_listen(struct cursor *fields, uint32_t *number, struct hop *hop);
 
+/* `number` as above, with the listening socket for metrics. */
+void ipc_write_metrics_setup(struct writer *w, uint32_t number);
+enum rule ipc_read_metrics_setup(struct cursor *fields, uint32_t *number);
+
 void ipc_write_route(struct writer *w, const struct route *route);
 enum rule ipc_read_route(struct cursor *fields, struct route *route);
 
@@ -267,6 +274,20 @@ void ipc_end_report(struct writer *w);
 enum rule ipc_read_report(struct cursor *fields, struct span *counters);
 /* The next of those; false at the end. */
 bool ipc_next_counter(struct cursor *counters, struct ipc_counter *counter);
+
+/* How a process is, for the metrics. */
+struct ipc_process {
+    struct span name;   /* "vault-1": of [a-z0-9-] */
+    bool up;            /* it is at work */
+    uint32_t restarts;
+    int64_t started_at; /* seconds since 1970; 0: it does not run */
+    bool reported;      /* it has told what it counted, */
+    uint32_t age_ms;    /* so long ago: */
+    struct span counters;
+};
+enum { IPC_PROCESS_NAME_MAX = 24 };
+void ipc_write_process(struct writer *w, const struct ipc_process *process);
+enum rule ipc_read_process(struct cursor *fields, struct ipc_process *process);
 
 /* --- the sockets (channel.c) --- */
 

@@ -198,8 +198,20 @@ static void forward_ack(struct proxy *p, struct pass *pass, const struct sip_mes
     pass_settle(p, pass);
 }
 
+static void count_held(struct proxy *p, const struct pass *pass)
+{
+    static const uint64_t bound[PROXY_HELD_BUCKETS] = PROXY_HELD_MS;
+    uint64_t held = p->now.monotonic - pass->arrived;
+    size_t i = 0;
+    while (i < PROXY_HELD_BUCKETS && held > bound[i])
+        i++;
+    p->counters.held[i]++;
+    p->counters.held_ms += held;
+}
+
 void forward(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
+    count_held(p, pass);
     if (pass->ack) {
         forward_ack(p, pass, m);
         return;

@@ -126,7 +126,7 @@ struct pass {
                                FORWARDED, forked and no INVITE: among those that gather answers */
     enum pass_state state;
     uint32_t index, generation;
-    uint64_t arrived;
+    uint64_t arrived;       /* when it came */
     uint64_t since;         /* when the state began, for the states with a list */
     uint64_t server;        /* transaction; 0: ended, or an ACK */
     bool invite, ack;

@@ -205,12 +205,18 @@ bool proxy_next(struct proxy *p, struct proxy_action *action);
     X(completions_lost)                                                                                                \
     X(kept) X(restored) X(restored_not)         /* registrations; bindings taken back from the store, left out */
 
+/* How long requests that were forwarded have been here before, with their examination: in milliseconds, up to and with
+ * each of these; the last counter is that of the others. */
+#define PROXY_HELD_MS {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000}
+enum { PROXY_HELD_BUCKETS = 13 };
+
 struct proxy_counters {
 #define PROXY_COUNTER(name) uint64_t name;
     PROXY_COUNTERS(PROXY_COUNTER)
 #undef PROXY_COUNTER
     uint64_t event[PROXY_EVENT_COUNT];
     uint64_t rule[RULE_COUNT]; /* of the events */
+    uint64_t held[PROXY_HELD_BUCKETS + 1], held_ms; /* their sum */
     size_t open;               /* messages in work or remembered for retransmissions */
     size_t waiting, lines;     /* for a vault; of how many peers */
     size_t bindings;

@@ -56,6 +56,7 @@ static void again_control(struct writer *w, uint16_t kind, struct cursor *c)
     enum rule rule;
     struct span der;
     struct ipc_tls_setup tls;
+    struct ipc_process process;
     if (kind == IPC_SETUP_TLS && ipc_read_tls_setup(c, &tls) == RULE_OK)
         ipc_write_tls_setup(w, &tls);
     else if ((kind == IPC_SETUP_TLS_ANCHOR || kind == IPC_SETUP_TLS_CRL) && ipc_read_blob(c, &der) == RULE_OK)
@@ -66,6 +67,10 @@ static void again_control(struct writer *w, uint16_t kind, struct cursor *c)
         ipc_write_bare(w, (enum ipc_kind)kind);
     else if (kind == IPC_REPORTED && ipc_read_report(c, &der) == RULE_OK)
         again_report(w, der);
+    else if (kind == IPC_PROCESS && ipc_read_process(c, &process) == RULE_OK)
+        ipc_write_process(w, &process);
+    else if (kind == IPC_SETUP_METRICS && ipc_read_metrics_setup(c, &number) == RULE_OK)
+        ipc_write_metrics_setup(w, number);
     else if (kind == IPC_FAILED && ipc_read_failed(c, &rule) == RULE_OK)
         ipc_write_failed(w, rule);
 }

@@ -348,6 +348,37 @@ static enum rule again_report(struct cursor *c, struct writer *w)
     return rule;
 }
 
+static void write_process(struct writer *w)
+{
+    uint8_t room[64];
+    struct writer counters = writer_over(room, sizeof room);
+    ipc_write_counter(&counters, &(struct ipc_counter){SPAN("vault"), SPAN("jobs"), 9});
+    ipc_write_process(w, &(struct ipc_process){.name = SPAN("vault-1"), .up = true, .restarts = 2,
+                                               .started_at = 1795438800, .reported = true, .age_ms = 4000,
+                                               .counters = writer_span(&counters)});
+}
+static enum rule again_process(struct cursor *c, struct writer *w)
+{
+    struct ipc_process process;
+    enum rule rule = ipc_read_process(c, &process);
+    if (rule == RULE_OK)
+        ipc_write_process(w, &process);
+    return rule;
+}
+
+static void write_metrics_setup(struct writer *w)
+{
+    ipc_write_metrics_setup(w, 3);
+}
+static enum rule again_metrics_setup(struct cursor *c, struct writer *w)
+{
+    uint32_t number;
+    enum rule rule = ipc_read_metrics_setup(c, &number);
+    if (rule == RULE_OK)
+        ipc_write_metrics_setup(w, number);
+    return rule;
+}
+
 static void write_examine(struct writer *w)
 {
     struct ipc_examine ask = example_examine();
@@ -492,6 +523,8 @@ static const struct message {
     {"failed", write_failed, again_failed},
     {"ready", write_ready, again_ready},
     {"report", write_report, again_report},
+    {"process", write_process, again_process},
+    {"metrics setup", write_metrics_setup, again_metrics_setup},
     {"examine", write_examine, again_examine},
     {"examined", write_examined, again_examined},
     {"admit", write_admit, again_admit},
