@@ -398,6 +398,7 @@ static void read_root(struct config_reader *r, struct yaml_value root)
     read_store(r, yaml_key(&m, "store", YAML_OPTIONAL));
     read_limits(r, yaml_key(&m, "limits", YAML_OPTIONAL));
     read_metrics(r, yaml_key(&m, "metrics", YAML_OPTIONAL));
+    read_hep(r, yaml_key(&m, "hep", YAML_OPTIONAL));
     yaml_map_end(&m);
     if (!yaml_given(r->keys))
         r->config->vaults = 0;

@@ -29,6 +29,7 @@ enum {
     CONFIG_WARNINGS_MAX = 16,
     CONFIG_KEY_MAX = 16 * 1024,     /* bytes of a private key, DER */
     CONFIG_CRL_MAX = 250 * 1024,    /* bytes of a revocation list, DER */
+    CONFIG_HEP_PASSWORD_MAX = 64, /* bytes */
     CONFIG_URI_MAX = 512,  /* bytes of a URI */
     CONFIG_TOKEN_MAX = 80, /* bytes of a method or of a pattern of media types */
 };
@@ -57,6 +58,9 @@ struct route {
     struct span next_uri;
     bool record_route; /* stay on the way of dialogs that are made over this route; true */
 };
+
+/* What of content is exported. */
+enum config_bodies { CONFIG_BODIES_NONE, CONFIG_BODIES_WIRE };
 
 struct config {
     struct arena arena;
@@ -99,6 +103,12 @@ struct config {
 
     bool metrics;              /* section metrics: */
     struct hop metrics_listen; /* metrics.listen, on loopback */
+
+    bool hep;              /* section hep: */
+    struct hop hep_to;     /* hep.to: a capture server, by UDP */
+    uint32_t hep_id;       /* hep.id */
+    struct span hep_password; /* hep.password; empty: none */
+    unsigned hep_bodies;   /* hep.bodies, enum config_bodies */
 
     /* What is no fault and yet worth a word, as "file:line:column: key: problem; what to do": a certificate that
      * expires. */

@@ -29,6 +29,7 @@ void read_policy(struct config_reader *r, struct yaml_value v);
 void read_tls(struct config_reader *r, struct yaml_value v);
 void read_control(struct config_reader *r, struct yaml_value v);
 void read_metrics(struct config_reader *r, struct yaml_value v);
+void read_hep(struct config_reader *r, struct yaml_value v);
 
 /* A path; relative ones are relative to the folder of the configuration, those that begin with ~/ to the home of who
  * started this program. */

@@ -107,6 +107,17 @@ static bool send_metrics(struct setup *s, struct child *net)
     return child_send(net, &w, s->metrics->fd, s->log);
 }
 
+/* The password is none of those that let somebody in here: it goes over the wire as it is. */
+static bool send_hep(struct setup *s, struct child *net)
+{
+    const struct config *c = s->config;
+    if (!c->hep)
+        return true;
+    struct writer w = message(s);
+    ipc_write_hep_setup(&w, &(struct ipc_hep_setup){c->hep_id, c->hep_password, c->hep_bodies == CONFIG_BODIES_WIRE});
+    return child_send(net, &w, s->hep, s->log);
+}
+
 static bool send_routes(struct setup *s, struct child *net)
 {
     for (size_t i = 0; i < s->config->route_count; i++) {
@@ -148,7 +159,7 @@ static bool send_tls(struct setup *s, struct child *net)
 bool setup_net(struct setup *s, struct child *net)
 {
     const struct config *c = s->config;
-    if (!send_listeners(s, net) || !send_metrics(s, net) || !send_routes(s, net) || !send_policy(s, net) || !send_tls(s, net))
+    if (!send_listeners(s, net) || !send_metrics(s, net) || !send_hep(s, net) || !send_routes(s, net) || !send_policy(s, net) || !send_tls(s, net))
         return false;
     struct ipc_net_setup what = {
         .name_count = c->name_count,

@@ -12,6 +12,7 @@ struct setup {
     const struct keys *keys;
     const struct listener *listener;
     const struct listener *metrics;
+    int hep; /* see struct generation */
     enum log_level level;        /* from which children log, */
     enum log_format format;      /* and how */
     uint64_t vaults;             /* bit n: vault number n is one that net is to ask */

@@ -149,6 +149,8 @@ static const struct permission net[] = {
     CALL(connect),
     CALL(recvfrom),
     CALL_IF(setsockopt, EQUALS(1, IPPROTO_TCP), EQUALS(2, TCP_NODELAY)),
+    /* From which address and port a connection goes, for whom it tells of messages (HEP). */
+    CALL(getsockname),
     CALL_IF(getsockopt, EQUALS(1, SOL_SOCKET), EQUALS(2, SO_ERROR)),
 };
 

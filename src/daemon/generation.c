@@ -1,8 +1,11 @@
 #include "daemon/generation.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "config/endpoint.h"
 #include "ipc/ipc.h"
 #include "sipseal/cms.h"
 
@@ -12,7 +15,7 @@ struct generation *generation_new(void)
     for (size_t i = 0; g && i < CONFIG_LISTEN_MAX; i++)
         g->listener[i].fd = -1;
     if (g)
-        g->metrics.fd = -1;
+        g->metrics.fd = g->hep = -1;
     return g;
 }
 
@@ -23,6 +26,8 @@ void generation_free(struct generation *g)
     if (g->config)
         listeners_close(g->listener, g->config->listen_count);
     listeners_close(&g->metrics, 1);
+    if (g->hep >= 0)
+        close(g->hep);
     keys_close(&g->keys);
     config_free(g->config);
     free(g);
@@ -93,11 +98,34 @@ bool generation_reread(struct generation *g, const char *path, const struct log 
 
 /* --- sockets --- */
 
+static bool open_hep(struct generation *g, const struct log *log)
+{
+    const struct config *c = g->config;
+    char to[LISTENER_URI_MAX];
+    if (!c->hep)
+        return true;
+    const struct sockaddr *address = (const struct sockaddr *)&c->hep_to.address;
+    listener_write_uri(to, &c->hep_to);
+    g->hep = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (g->hep < 0 || connect(g->hep, address, c->hep_to.address_len) != 0) {
+        LOG(log, LOG_LEVEL_ERROR, "cannot-export", log_word("to", to), log_word("reason", strerror(errno)),
+            log_word("advice", "this machine cannot reach it; correct hep.to"));
+        return false;
+    }
+    bool content = c->hep_bodies == CONFIG_BODIES_WIRE, far = !endpoint_is_loopback(&c->hep_to);
+    LOG(log, content && far ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "exporting", log_word("to", to),
+        log_word("bodies", content ? "wire" : "none"),
+        content && far ? log_word("reason", "whoever is on the way reads what is not sealed, and credentials")
+                       : log_none());
+    return true;
+}
+
 bool generation_open_sockets(struct generation *g, const struct generation *old, const struct log *log)
 {
     const struct config *old_config = old ? old->config : NULL;
     bool ok = listeners_open(g->listener, g->config, old ? old->listener : NULL, old_config, log);
-    return listener_open_metrics(&g->metrics, g->config, old ? &old->metrics : NULL, old_config, log) && ok;
+    ok = listener_open_metrics(&g->metrics, g->config, old ? &old->metrics : NULL, old_config, log) && ok;
+    return open_hep(g, log) && ok;
 }
 
 void generation_take_over_sockets(struct generation *g, struct generation *old)
@@ -251,6 +279,12 @@ static bool same_routes(const struct config *a, const struct config *b)
     return true;
 }
 
+static bool same_hep(const struct config *a, const struct config *b)
+{
+    return a->hep == b->hep && endpoint_same(&a->hep_to, &b->hep_to) && a->hep_id == b->hep_id &&
+           span_equal(a->hep_password, b->hep_password) && a->hep_bodies == b->hep_bodies;
+}
+
 void generation_write_changes(char out[GENERATION_CHANGES_MAX], const struct generation *a, const struct generation *b)
 {
     const struct {
@@ -264,6 +298,7 @@ void generation_write_changes(char out[GENERATION_CHANGES_MAX], const struct gen
         {"policy", same_told(write_policy, &a->config->policy, &b->config->policy)},
         {"archive", same_readers(&a->keys, &b->keys)},
         {"metrics", a->metrics.number == b->metrics.number && a->config->metrics == b->config->metrics},
+        {"hep", same_hep(a->config, b->config)},
         {"limits", memcmp(&a->config->limits, &b->config->limits, sizeof a->config->limits) == 0},
     };
     size_t len = 0;

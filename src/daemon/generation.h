@@ -11,6 +11,7 @@ struct generation {
     struct keys keys;
     struct listener listener[CONFIG_LISTEN_MAX];
     struct listener metrics; /* without a socket where there are to be none */
+    int hep;                 /* a UDP socket that is connected to the capture server; -1: there is none */
 };
 
 /* Empty; null when there is no memory. */

@@ -55,6 +55,7 @@ static void perform(struct net *n, const struct proxy_action *a)
             transports_send_over(n->transports, a->flow, a->bytes, a->transaction);
         else
             transports_send(n->transports, a->flow, &a->hop, a->host, a->bytes, a->transaction);
+        net_hep_sent(n, a);
         break;
     case PROXY_ASK_VAULT:
         net_channel_send(&n->vault[a->vault], a->bytes);
@@ -141,6 +142,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 static void on_message(void *context, const struct proxy_source *source, struct span bytes)
 {
     struct net *n = context;
+    net_hep_received(n, source, bytes);
     proxy_received(n->proxy, source, bytes, net_now());
     act(n);
 }
@@ -148,6 +150,7 @@ static void on_message(void *context, const struct proxy_source *source, struct 
 static void on_broken(void *context, const struct proxy_source *source, struct span bytes, enum rule why)
 {
     struct net *n = context;
+    net_hep_received(n, source, bytes);
     proxy_unreadable(n->proxy, source, bytes, why, net_now());
     act(n);
 }
@@ -343,6 +346,7 @@ void net_count(const void *net, const struct counters_to *to)
 {
     const struct net *n = net;
     net_log_count(&n->events, to, n->proxy, n->transports);
+    net_hep_count(n, to);
 }
 
 static bool take_setup(struct net *n, struct span datagram, int *fd)
@@ -481,7 +485,8 @@ static enum rule set_up(struct net *n)
     n->buffer = malloc((size_t)IPC_BATCH_MAX * IPC_MESSAGE_MAX);
     n->examined = calloc(1, sizeof *n->examined);
     n->base = event_base_new();
-    if (!n->buffer || !n->examined || !n->base || !make_proxy(n))
+    n->hep = net_hep_new();
+    if (!n->buffer || !n->examined || !n->base || !n->hep || !make_proxy(n))
         return RULE_NO_MEMORY;
     if ((rule = tls_rehearse(net_now().wall)) != RULE_OK)
         return rule;
@@ -489,6 +494,7 @@ static enum rule set_up(struct net *n)
     if (!make_events(n) || !make_transports(n))
         return RULE_INTERNAL;
     net_metrics_serve(n, n->told);
+    net_hep_use(n->hep, &n->told->hep);
     return fence_enter(FENCE_NET, &(struct fence_paths){0}, &n->log);
 }
 
@@ -501,6 +507,7 @@ static void free_event(struct event *event)
 static void tear_down(struct net *n)
 {
     net_metrics_close(n);
+    net_hep_free(n->hep);
     transports_free(n->transports);
     for (uint32_t i = 0; n->base && n->buffer && i < IPC_VAULTS_MAX; i++)
         if (n->vault[i].owner)

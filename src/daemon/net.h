@@ -25,6 +25,7 @@ struct net {
     struct net_channel store;
     bool store_failing; /* what it admitted last could not be made durable */
     struct net_metrics metrics;
+    struct net_hep *hep;
     struct event *control, *timer, *stop_timer;
     struct event *turn; /* runs after everything else that is ready in this turn of the event loop */
     uint64_t timer_at; /* when `timer` fires; UINT64_MAX: it does not run */

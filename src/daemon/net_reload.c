@@ -84,6 +84,7 @@ static enum rule apply(struct net *n)
     transports_set_tls(n->transports, told->tls.made, told->tls.clients); /* open connections go on with theirs */
     leave_listeners(n, old, told);
     net_metrics_serve(n, told);
+    net_hep_use(n->hep, &told->hep);
     change_vaults(n, old->setup.vaults, told->setup.vaults);
     net_limit_store(n, &told->setup.limits);
     n->log.level = (enum log_level)told->setup.log_level;

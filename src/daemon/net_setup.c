@@ -46,6 +46,18 @@ static enum rule take_metrics(struct net_told *told, struct cursor *fields, int 
     return RULE_OK;
 }
 
+static enum rule take_hep(struct hep_told *told, struct cursor *fields, int *fd)
+{
+    struct ipc_hep_setup setup;
+    if (told->given || *fd < 0 || ipc_read_hep_setup(fields, &setup) != RULE_OK)
+        return RULE_IPC;
+    *told = (struct hep_told){true, *fd, setup.id, setup.bodies, {0}, setup.password.len};
+    if (setup.password.len)
+        memcpy(told->password, setup.password.at, setup.password.len);
+    *fd = -1;
+    return RULE_OK;
+}
+
 enum rule net_told_take(struct net_told *told, struct span datagram, int *fd, bool *done)
 {
     struct ipc_header header;
@@ -57,6 +69,8 @@ enum rule net_told_take(struct net_told *told, struct span datagram, int *fd, bo
         return net_tls_take(&told->tls, header.kind, &fields);
     if (header.kind == IPC_SETUP_METRICS)
         return take_metrics(told, &fields, fd);
+    if (header.kind == IPC_SETUP_HEP)
+        return take_hep(&told->hep, &fields, fd);
     if (!keep(told, datagram, &kept))
         return RULE_NO_MEMORY;
     if (ipc_read_header(kept, &header, &fields) != RULE_OK)
@@ -106,7 +120,7 @@ struct net_told *net_told_new(void)
 {
     struct net_told *told = calloc(1, sizeof *told);
     if (told)
-        told->metrics_fd = -1;
+        told->metrics_fd = told->hep.fd = -1;
     if (told && (told->route = calloc(CONFIG_ROUTES_MAX, sizeof *told->route)))
         return told;
     free(told);
@@ -122,7 +136,9 @@ void net_told_settle(struct net_told *told)
     }
     if (told->metrics_fd >= 0)
         close(told->metrics_fd);
-    told->metrics_fd = -1;
+    if (told->hep.fd >= 0)
+        close(told->hep.fd);
+    told->metrics_fd = told->hep.fd = -1;
 }
 
 void net_told_free(struct net_told *told)

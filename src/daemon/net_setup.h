@@ -3,6 +3,7 @@
 #define SIPSEAL_DAEMON_NET_SETUP_H
 
 #include "daemon/log.h"
+#include "daemon/net_hep.h"
 #include "daemon/net_tls.h"
 #include "ipc/ipc.h"
 
@@ -20,6 +21,7 @@ struct net_told {
     bool metrics; /* to be told on a socket, */
     uint32_t metrics_number; /* of this number, */
     int metrics_fd;          /* and this one; -1: taken */
+    struct hep_told hep;
     struct ipc_net_setup setup;
     void *kept[CONFIG_LISTEN_MAX + CONFIG_ROUTES_MAX + 2];
     size_t kept_count;

@@ -126,7 +126,7 @@ static int supervise(struct parent *p)
         .control = &p->control,
         .since = p->since,
         .setup = {.log = &p->log, .config = p->now->config, .keys = &p->now->keys, .listener = p->now->listener,
-                  .metrics = &p->now->metrics,
+                  .metrics = &p->now->metrics, .hep = p->now->hep,
                   .level = p->log.level, .format = p->log.format},
         .reload = {.path = p->options.config, .log = &p->log, .verbose = p->options.verbose, .loaded_at = p->since},
     };

@@ -206,6 +206,7 @@ static void begin(struct supervisor *s)
     r->setup.keys = &next->keys;
     r->setup.listener = next->listener;
     r->setup.metrics = &next->metrics;
+    r->setup.hep = next->hep;
     r->setup.level = r->verbose ? LOG_LEVEL_DEBUG : (enum log_level)next->config->log_level;
     r->setup.format = (enum log_format)next->config->log_format;
     r->other_vaults = !generation_same_vaults(next, s->now);

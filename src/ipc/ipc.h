@@ -68,6 +68,8 @@ enum ipc_kind {
     /* parent to net, where metrics are configured */
     IPC_SETUP_METRICS, /* a part of its setup: the descriptor of the socket on which they are asked for */
     IPC_PROCESS,       /* how another process is, and what it has counted: again and again */
+    /* parent to net, a part of its setup where messages are exported */
+    IPC_SETUP_HEP, /* the descriptor of a UDP socket that is connected to the capture server, and what is told there */
     /* net and store */
     IPC_BIND,
     IPC_BOUND,
@@ -231,6 +233,14 @@ enum rule ipc_read_listen(struct cursor *fields, uint32_t *number, struct hop *h
 /* `number` as above, with the listening socket for metrics. */
 void ipc_write_metrics_setup(struct writer *w, uint32_t number);
 enum rule ipc_read_metrics_setup(struct cursor *fields, uint32_t *number);
+
+struct ipc_hep_setup {
+    uint32_t id;
+    struct span password; /* empty: none */
+    bool bodies;          /* messages as they are; else without content and credentials */
+};
+void ipc_write_hep_setup(struct writer *w, const struct ipc_hep_setup *setup);
+enum rule ipc_read_hep_setup(struct cursor *fields, struct ipc_hep_setup *setup);
 
 void ipc_write_route(struct writer *w, const struct route *route);
 enum rule ipc_read_route(struct cursor *fields, struct route *route);

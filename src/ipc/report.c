@@ -91,5 +91,5 @@ void ipc_write_metrics_setup(struct writer *w, uint32_t number)
 
 enum rule ipc_read_metrics_setup(struct cursor *fields, uint32_t *number)
 {
-    return fields_end(cursor_u32(fields, number), fields);
+    return fields_end(field_number(fields, 0, INT32_MAX, number), fields);
 }

@@ -151,6 +151,23 @@ enum rule ipc_read_net_setup(struct cursor *fields, struct ipc_net_setup *setup)
     return fields_end(read, fields);
 }
 
+void ipc_write_hep_setup(struct writer *w, const struct ipc_hep_setup *setup)
+{
+    ipc_begin(w, IPC_SETUP_HEP, 0);
+    writer_u32(w, setup->id);
+    writer_block(w, setup->password);
+    field_write_bool(w, setup->bodies);
+    ipc_end(w);
+}
+
+enum rule ipc_read_hep_setup(struct cursor *fields, struct ipc_hep_setup *setup)
+{
+    *setup = (struct ipc_hep_setup){0};
+    bool read = cursor_u32(fields, &setup->id) && field_bytes(fields, CONFIG_HEP_PASSWORD_MAX, &setup->password) &&
+                field_bool(fields, &setup->bodies);
+    return fields_end(read, fields);
+}
+
 /* --- channels, and what became of a setup --- */
 
 void ipc_write_channel(struct writer *w, enum ipc_kind kind, uint32_t number)

@@ -1,8 +1,10 @@
 #include "net/transports.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "net/internal.h"
+#include "proxy/address.h"
 
 struct transports *transports_new(struct event_base *base, const struct transports_settings *settings,
                                   const struct transports_owner *owner)
@@ -69,6 +71,26 @@ void transports_send_over(struct transports *t, uint64_t flow, struct span bytes
         stream_write(c, bytes, transaction);
     else if (transaction)
         t->owner.failed(t->owner.context, transaction);
+}
+
+bool transports_local(const struct transports *t, uint64_t flow, const struct hop *hop, struct span host,
+                      struct hop *local)
+{
+    const struct listener *listener = hop->transport == SIP_UDP ? listener_of_flow(t, flow) : NULL;
+    struct hop found = {.transport = hop->transport, .address_len = sizeof found.address};
+    if (hop->transport == SIP_UDP) {
+        if (listener)
+            *local = listener->hop;
+        return listener != NULL;
+    }
+    const struct connection *c = flow ? connection_of_flow(t, flow) : NULL;
+    if (!c)
+        c = connection_of_hop(t, hop, host);
+    if (!c || c->fd < 0 || getsockname(c->fd, (struct sockaddr *)&found.address, &found.address_len) != 0)
+        return false;
+    address_unmap(&found.address, &found.address_len);
+    *local = found;
+    return true;
 }
 
 void transports_flush(struct transports *t)

@@ -82,6 +82,10 @@ void transports_send(struct transports *t, uint64_t flow, const struct hop *hop,
 /* The same over a connection that is open, and nowhere else. */
 void transports_send_over(struct transports *t, uint64_t flow, struct span bytes, uint64_t transaction);
 void transports_flush(struct transports *t);
+/* The address at this end of what transports_send would use now. False, with `local` as it was, when there is none. A
+ * UDP socket at all addresses of the machine has no other than that. */
+bool transports_local(const struct transports *t, uint64_t flow, const struct hop *hop, struct span host,
+                      struct hop *local);
 
 /* Accepts no more connections, so that a process can end. */
 void transports_stop(struct transports *t);

@@ -57,6 +57,7 @@ static void again_control(struct writer *w, uint16_t kind, struct cursor *c)
     struct span der;
     struct ipc_tls_setup tls;
     struct ipc_process process;
+    struct ipc_hep_setup hep;
     if (kind == IPC_SETUP_TLS && ipc_read_tls_setup(c, &tls) == RULE_OK)
         ipc_write_tls_setup(w, &tls);
     else if ((kind == IPC_SETUP_TLS_ANCHOR || kind == IPC_SETUP_TLS_CRL) && ipc_read_blob(c, &der) == RULE_OK)
@@ -71,6 +72,8 @@ static void again_control(struct writer *w, uint16_t kind, struct cursor *c)
         ipc_write_process(w, &process);
     else if (kind == IPC_SETUP_METRICS && ipc_read_metrics_setup(c, &number) == RULE_OK)
         ipc_write_metrics_setup(w, number);
+    else if (kind == IPC_SETUP_HEP && ipc_read_hep_setup(c, &hep) == RULE_OK)
+        ipc_write_hep_setup(w, &hep);
     else if (kind == IPC_FAILED && ipc_read_failed(c, &rule) == RULE_OK)
         ipc_write_failed(w, rule);
 }

@@ -366,6 +366,19 @@ static enum rule again_process(struct cursor *c, struct writer *w)
     return rule;
 }
 
+static void write_hep_setup(struct writer *w)
+{
+    ipc_write_hep_setup(w, &(struct ipc_hep_setup){.id = 2001, .password = SPAN("secret"), .bodies = true});
+}
+static enum rule again_hep_setup(struct cursor *c, struct writer *w)
+{
+    struct ipc_hep_setup setup;
+    enum rule rule = ipc_read_hep_setup(c, &setup);
+    if (rule == RULE_OK)
+        ipc_write_hep_setup(w, &setup);
+    return rule;
+}
+
 static void write_metrics_setup(struct writer *w)
 {
     ipc_write_metrics_setup(w, 3);
@@ -524,6 +537,7 @@ static const struct message {
     {"ready", write_ready, again_ready},
     {"report", write_report, again_report},
     {"process", write_process, again_process},
+    {"hep setup", write_hep_setup, again_hep_setup},
     {"metrics setup", write_metrics_setup, again_metrics_setup},
     {"examine", write_examine, again_examine},
     {"examined", write_examined, again_examined},
