@@ -493,6 +493,20 @@ static bool use_channel(struct held *h)
     return recvmsg(h->pair[1], &message, MSG_CMSG_CLOEXEC) == 1 && control.header.cmsg_type == SCM_RIGHTS;
 }
 
+static bool count_usage(struct held *h)
+{
+    struct rusage usage;
+    (void)h;
+    return getrusage(RUSAGE_SELF, &usage) == 0;
+}
+
+static bool ask_own_address(struct held *h)
+{
+    struct sockaddr_in own;
+    socklen_t len = sizeof own;
+    return getsockname(h->listener, (struct sockaddr *)&own, &len) == 0 && own.sin_port == h->address.sin_port;
+}
+
 static bool wait_by_poll(struct held *h)
 {
     struct pollfd wait = {.fd = h->pair[0], .events = POLLOUT};
@@ -593,6 +607,8 @@ static const struct act {
     {"ask-time-and-chance", ask_time_and_chance},
     {"sort-much", sort_much},
     {"use-channel", use_channel},
+    {"count-usage", count_usage},
+    {"ask-own-address", ask_own_address},
     {"wait-by-poll", wait_by_poll},
     {"wait-by-events", wait_by_events},
     {"open-connection", open_connection},

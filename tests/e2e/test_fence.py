@@ -48,9 +48,9 @@ MORE_ESCAPES = ["use-key-ring", "handle-page-faults", "have-io-ring", "audit-soc
                 "crypto-socket", "set-clock"]
 WRITING = ["write-file", "make-file", "truncate-file", "remove-file", "rename-file", "link-file", "make-folder"]
 
-WORK = ["write-log", "use-memory", "ask-time-and-chance", "sort-much", "use-channel"]
+WORK = ["write-log", "use-memory", "ask-time-and-chance", "count-usage", "sort-much", "use-channel"]
 WORK_OF = {"vault": WORK + ["wait-by-poll"], "store": WORK + ["wait-by-poll", "use-database"],
-           "net": WORK + ["wait-by-events", "open-connection"]}
+           "net": WORK + ["wait-by-events", "open-connection", "ask-own-address"]}
 WORK_OF["parent"] = sorted(set(sum(WORK_OF.values(), []))) + [
     "read-file", "read-system-file", "list-folder", "make-channel", "listen-anew", "look-up-users-and-hosts",
     "fork-process", "start-program-of-its-own"]
@@ -127,12 +127,13 @@ def a_sanitizer_build_has_no_fence_and_does_every_act():
 if not sanitized():
     @case
     def what_is_not_a_vaults_work_is_fatal_to_it():
-        expect("vault", FORBIDDEN + ["wait-by-events", "open-connection", "use-database"], KILLED)
+        expect("vault", FORBIDDEN + ["wait-by-events", "open-connection", "ask-own-address", "use-database"],
+               KILLED)
 
     @case
     def what_is_not_a_stores_work_is_fatal_to_it():
-        expect("store", MORE_FILES + CONNECTIONS + PORT + SOCKETS + PROCESSES + ["wait-by-events", "open-connection"],
-               KILLED)
+        expect("store", MORE_FILES + CONNECTIONS + PORT + SOCKETS + PROCESSES + ["wait-by-events", "open-connection",
+                                                                     "ask-own-address"], KILLED)
 
     @case
     def a_store_reaches_no_file_outside_the_folders_of_its_databases():
