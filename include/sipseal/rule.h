@@ -53,6 +53,10 @@
     X(RULE_SIP_FLOW_GONE, "sip.flow-gone", 480, "the connection by which the user registered is closed")               \
     X(RULE_SIP_CANCELLED, "sip.cancelled", 487, "the request was cancelled by its sender")                             \
     X(RULE_SIP_NO_TRANSACTION, "sip.no-transaction", 481, "the request belongs to no transaction that is known here")  \
+    X(RULE_SIP_NO_DIALOG, "sip.no-dialog", 481, "the request belongs to no call that is known here")                   \
+    X(RULE_SIP_ORDER, "sip.order", 500, "a later request of this call was taken already")                              \
+    X(RULE_SIP_PENDING, "sip.pending", 491, "another change of this call is under way")                                \
+    X(RULE_SIP_SESSION, "sip.session", 415, "the body is no session description")                                      \
     X(RULE_SIP_STRAY, "sip.stray", 0, "the response belongs to no request that is open here")                          \
     X(RULE_SIP_UNREACHABLE, "sip.unreachable", 500, "the next hop cannot be reached")                                  \
     X(RULE_SIP_TIMEOUT, "sip.timeout", 408, "the next hop did not answer in time")                                     \

@@ -172,6 +172,7 @@ static bool write_request(struct sending *s, enum sip_transport transport, const
 {
     const struct compose_way way = {.transport = transport, .sent_by = span_text(sent_by)};
     const struct compose_draft draft = {
+        .method = SPAN("MESSAGE"),
         .request_uri = span_text(s->plan.request_uri),
         .from_uri = span_text(s->plan.self.uri),
         .to_uri = span_text(s->plan.recipient.uri),
@@ -180,7 +181,7 @@ static bool write_request(struct sending *s, enum sip_transport transport, const
     };
     s->request.len = 0;
     s->request.full = false;
-    return compose_message(&s->request, &s->ids, &way, &draft);
+    return compose_request(&s->request, &s->ids, &way, &draft);
 }
 
 static enum exit_code fail_compose(void)
@@ -295,6 +296,8 @@ static bool drain(struct sending *s)
         case AGENT_FAILED:
             s->failure = event.rule;
             return true;
+        case AGENT_CALL: /* this agent takes none */
+            break;
         }
     }
     return false;

@@ -279,7 +279,7 @@ enum exit_code send_plan_protect(struct send_plan *plan, const struct compose_id
     };
     if (!make_content_ids(plan) || !random_bytes(draft.random, sizeof draft.random))
         return cli_fail(EXIT_REFUSED, "%s; try again", rule_sentence(RULE_NO_RANDOM));
-    compose_context(ids, span_text(plan->self.uri), span_text(plan->recipient.uri), &draft.context);
+    compose_context(ids, SPAN("MESSAGE"), span_text(plan->self.uri), span_text(plan->recipient.uri), &draft.context);
     for (size_t i = 0; i < plan->middle_count; i++)
         fill_label(plan, &plan->middle[i], &draft.labels.label[draft.labels.count++]);
     for (size_t i = 0; i < plan->part_count; i++)

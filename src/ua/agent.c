@@ -11,7 +11,9 @@ struct agent {
     struct agent_settings settings;
     struct sip_transactions *transactions;
     struct replay_set replay;
+    struct calls *calls; /* null: none are taken */
     struct arena arena;
+    uint64_t now_ms; /* as it was told last */
     struct sip_message message;
     struct incoming incoming;
     struct agent_event response_event; /* what the last message was to one's own request */
@@ -33,7 +35,9 @@ static bool open_parts(struct agent *a)
     if (!random_bytes(settings.key, sizeof settings.key))
         return false;
     a->transactions = sip_transactions_new(&settings);
-    return a->transactions && replay_set_open(&a->replay, REPLAY_SET_MAX) && arena_open(&a->arena, INCOMING_ARENA);
+    if (a->settings.calls && a->transactions)
+        a->calls = calls_new(a->transactions);
+    return a->transactions && !a->settings.calls == !a->calls && replay_set_open(&a->replay, REPLAY_SET_MAX) && arena_open(&a->arena, INCOMING_ARENA);
 }
 
 struct agent *agent_new(const struct agent_settings *settings)
@@ -60,10 +64,16 @@ void agent_free(struct agent *a)
         return;
     if (a->arena.at)
         forget_incoming(a);
+    calls_free(a->calls);
     sip_transactions_free(a->transactions);
     replay_set_close(&a->replay);
     arena_close(&a->arena);
     free(a);
+}
+
+struct calls *agent_calls(struct agent *a)
+{
+    return a->calls;
 }
 
 /* --- requests that arrive --- */
@@ -105,19 +115,50 @@ static void respond_stateless(struct agent *a, const struct agent_input *input)
     a->stateless_port = response_port(a, input);
 }
 
-static void decide(struct agent *a, const struct agent_input *input, bool merged)
+static struct incoming_terms terms_of(struct agent *a, const struct agent_input *input, bool merged)
 {
-    const struct incoming_terms terms = {
+    return (struct incoming_terms){
         .recipient = a->settings.recipient,
         .aor = a->settings.aor,
         .replay = &a->replay,
         .now = input->now,
         .merged = merged,
+        .calls = a->calls != NULL,
     };
-    if (a->settings.recipient)
+}
+
+static struct call_request call_request_of(const struct agent *a, const struct agent_input *input,
+                                           const struct incoming_terms *terms, uint64_t id)
+{
+    return (struct call_request){
+        .terms = terms,
+        .request = &a->message,
+        .source = &input->source,
+        .now = input->now_ms,
+        .flow = input->flow,
+        .reliable = input->reliable,
+        .id = id,
+    };
+}
+
+static void decide(struct agent *a, const struct agent_input *input, uint64_t id, bool merged)
+{
+    const struct incoming_terms terms = terms_of(a, input, merged);
+    const struct call_request request = call_request_of(a, input, &terms, id);
+    if (a->calls && calls_want(&a->message))
+        calls_request(a->calls, &request, &a->arena, &a->incoming);
+    else if (a->settings.recipient)
         incoming_decide(&terms, &a->message, &a->arena, &a->incoming);
     else
         incoming_refuse(RULE_SIP_METHOD, &a->incoming);
+}
+
+static void take_ack(struct agent *a, const struct agent_input *input)
+{
+    const struct incoming_terms terms = terms_of(a, input, false);
+    const struct call_request request = call_request_of(a, input, &terms, 0);
+    if (a->calls)
+        calls_ack(a->calls, &request, &a->arena, &a->incoming);
 }
 
 static void receive_request(struct agent *a, const struct agent_input *input)
@@ -129,8 +170,11 @@ static void receive_request(struct agent *a, const struct agent_input *input)
     switch (arrival) {
     case SIP_ARRIVAL_NEW:
     case SIP_ARRIVAL_MERGED:
-        decide(a, input, arrival == SIP_ARRIVAL_MERGED);
+        decide(a, input, id, arrival == SIP_ARRIVAL_MERGED);
         respond(a, input, id);
+        break;
+    case SIP_ARRIVAL_STATELESS:
+        take_ack(a, input);
         break;
     case SIP_ARRIVAL_FULL:
         incoming_refuse(RULE_OVERLOAD, &a->incoming);
@@ -146,6 +190,10 @@ static void receive_response(struct agent *a, const struct agent_input *input)
     uint64_t id;
     void *user;
     if (sip_transaction_response(a->transactions, input->now_ms, &a->message, &id, &user) != SIP_ARRIVAL_RESPONSE)
+        return;
+    const struct incoming_terms terms = terms_of(a, input, false);
+    const struct call_request response = call_request_of(a, input, &terms, id);
+    if (a->calls && calls_response(a->calls, &response, &a->arena, &a->incoming))
         return;
     a->response_event = (struct agent_event){
         .kind = a->message.status < 200 ? AGENT_PROGRESS : AGENT_FINAL,
@@ -167,6 +215,9 @@ static void receive_broken(struct agent *a, const struct agent_input *input, enu
 void agent_receive(struct agent *a, const struct agent_input *input, const struct incoming **incoming)
 {
     *incoming = NULL;
+    a->now_ms = input->now_ms;
+    if (a->calls)
+        calls_next_message(a->calls);
     forget_incoming(a);
     enum rule rule = sip_message_parse(input->bytes, input->reliable ? SIP_STREAM : SIP_DATAGRAM, &a->message);
     if (rule != RULE_OK)
@@ -175,7 +226,7 @@ void agent_receive(struct agent *a, const struct agent_input *input, const struc
         receive_request(a, input);
     else
         receive_response(a, input);
-    if (a->incoming.is_message)
+    if (a->incoming.is_message || (a->incoming.is_offer && a->incoming.broken != RULE_OK && a->message.is_request))
         *incoming = &a->incoming;
 }
 
@@ -196,17 +247,24 @@ enum rule agent_request(struct agent *a, uint64_t now_ms, uint64_t flow, bool re
 
 uint64_t agent_deadline(const struct agent *a)
 {
-    return sip_transactions_deadline(a->transactions);
+    uint64_t deadline = sip_transactions_deadline(a->transactions);
+    uint64_t of_calls = a->calls ? calls_deadline(a->calls) : UINT64_MAX;
+    return deadline < of_calls ? deadline : of_calls;
 }
 
 void agent_tick(struct agent *a, uint64_t now_ms)
 {
+    a->now_ms = now_ms;
     sip_transactions_tick(a->transactions, now_ms);
+    if (a->calls)
+        calls_tick(a->calls, now_ms);
 }
 
 void agent_flow_failed(struct agent *a, uint64_t flow)
 {
     sip_transactions_flow_failed(a->transactions, flow);
+    if (a->calls)
+        calls_flow_failed(a->calls, flow);
 }
 
 /* --- what comes out --- */
@@ -226,8 +284,15 @@ static bool take_stateless(struct agent *a, struct agent_event *event)
     return true;
 }
 
+/* Whether a client transaction that ended without an answer was a call's. */
+static bool call_failed(struct agent *a, const struct sip_event *from)
+{
+    enum rule rule = from->kind == SIP_EVENT_TIMEOUT ? RULE_SIP_TIMEOUT : RULE_SIP_UNREACHABLE;
+    return a->calls && !from->is_server && calls_failed(a->calls, a->now_ms, from->id, rule);
+}
+
 /* What matters of a transaction's event to a user agent: false for the others. */
-static bool translate(const struct sip_event *from, struct agent_event *event)
+static bool translate(struct agent *a, const struct sip_event *from, struct agent_event *event)
 {
     *event = (struct agent_event){.id = from->id, .flow = from->flow, .is_server = from->is_server};
     switch (from->kind) {
@@ -240,26 +305,52 @@ static bool translate(const struct sip_event *from, struct agent_event *event)
     case SIP_EVENT_FLOW_FAILED:
         event->kind = AGENT_FAILED;
         event->rule = from->kind == SIP_EVENT_TIMEOUT ? RULE_SIP_TIMEOUT : RULE_SIP_UNREACHABLE;
-        return !from->is_server;
-    default:
+        return !from->is_server && !call_failed(a, from);
+    case SIP_EVENT_TRYING_DUE:
+        if (a->calls)
+            calls_trying(a->calls, a->now_ms, from->id);
+        return false;
+    case SIP_EVENT_TERMINATED:
+        if (a->calls)
+            calls_transaction_gone(a->calls, from->id);
         return false;
     }
+    return false;
+}
+
+static bool take_response(struct agent *a, struct agent_event *event)
+{
+    if (!a->has_response)
+        return false;
+    a->has_response = false;
+    *event = a->response_event;
+    return true;
+}
+
+static bool take_call(struct agent *a, struct agent_event *event)
+{
+    struct call_event call;
+    if (!a->calls || !calls_next(a->calls, &call))
+        return false;
+    *event = (struct agent_event){.kind = AGENT_CALL, .call = call};
+    return true;
+}
+
+static bool take_call_ack(struct agent *a, struct agent_event *event)
+{
+    *event = (struct agent_event){.kind = AGENT_SEND};
+    return a->calls && calls_next_ack(a->calls, &event->flow, &event->bytes);
 }
 
 bool agent_next(struct agent *a, struct agent_event *event)
 {
     struct sip_event from;
-    if (take_stateless(a, event))
+    if (take_stateless(a, event) || take_response(a, event) || take_call_ack(a, event))
         return true;
-    if (a->has_response) {
-        a->has_response = false;
-        *event = a->response_event;
-        return true;
-    }
     while (sip_transaction_next(a->transactions, &from))
-        if (translate(&from, event))
+        if (translate(a, &from, event))
             return true;
-    return false;
+    return take_call(a, event);
 }
 
 void agent_send_failed(struct agent *a, const struct agent_event *event)

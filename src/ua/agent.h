@@ -3,7 +3,7 @@
  *
  * The caller
  *   1. hands over each message that its sockets bring (agent_receive), and shows what that gives;
- *   2. begins requests (agent_request);
+ *   2. begins requests (agent_request), and calls (agent_calls);
  *   3. calls agent_tick when agent_deadline has come, agent_flow_failed when a connection ends;
  *   4. after each of these drains agent_next. */
 #ifndef SIPSEAL_UA_AGENT_H
@@ -12,7 +12,7 @@
 #include "sipseal/recipient.h"
 #include "sipseal/sip_response.h"
 #include "sipseal/sip_transaction.h"
-#include "ua/incoming.h"
+#include "ua/call.h"
 
 enum { AGENT_TRANSACTIONS_MAX = 1024, AGENT_BYTES_MAX = 16 * 1024 * 1024 };
 
@@ -21,11 +21,15 @@ struct agent;
 struct agent_settings {
     const struct recipient *recipient; /* null: an agent that only sends; it answers requests 501 */
     struct span aor;                   /* "sip:bob@far.example"; it and the recipient must outlive the agent */
+    bool calls;                        /* takes and makes calls, for which it must have a recipient */
 };
 
 /* Null when there is no memory or there are no random bytes. */
 struct agent *agent_new(const struct agent_settings *settings);
 void agent_free(struct agent *a);
+
+/* Its calls (call.h); null when it takes none. What happens to them comes as AGENT_CALL. */
+struct calls *agent_calls(struct agent *a);
 
 struct agent_input {
     uint64_t flow;
@@ -37,7 +41,7 @@ struct agent_input {
 };
 
 /* Reads and answers a request, or takes in a response. `*incoming` (agent's own, until the next call) is set when there
- * is a MESSAGE to show, delivered or refused; else null. A datagram that is no SIP is dropped. */
+ * is a MESSAGE to show, delivered or refused, or what a call brought and was refused; else null. A datagram that is no SIP is dropped. */
 void agent_receive(struct agent *a, const struct agent_input *input, const struct incoming **incoming);
 
 /* Sends a request that is written already, whose topmost Via has `branch`. */
@@ -53,6 +57,7 @@ enum agent_event_kind {
     AGENT_PROGRESS, /* a provisional response to request `id` */
     AGENT_FINAL,    /* the final response to request `id` */
     AGENT_FAILED,   /* request `id` got no answer: RULE_SIP_TIMEOUT or RULE_SIP_UNREACHABLE */
+    AGENT_CALL,     /* `call` */
 };
 
 struct agent_event {
@@ -65,6 +70,7 @@ struct agent_event {
                        that the request came from: the client did not ask for rport (RFC 3261 18.2.2, RFC 3581 4) */
     const struct sip_message *response; /* until the next call of agent_receive */
     enum rule rule;
+    struct call_event call;
 };
 
 /* The next event; false when there is none. What it points to lives until the next call. */

@@ -30,8 +30,8 @@ bool compose_identify(struct compose_identifiers *ids, int64_t now)
     return !date.full && compose_token(ids->from_tag) && compose_token(ids->call_id) && compose_branch(ids->branch);
 }
 
-void compose_context(const struct compose_identifiers *ids, struct span from_uri, struct span to_uri,
-                     struct message_context *context)
+void compose_context(const struct compose_identifiers *ids, struct span method, struct span from_uri,
+                     struct span to_uri, struct message_context *context)
 {
     *context = (struct message_context){
         .from_uri = from_uri,
@@ -39,7 +39,7 @@ void compose_context(const struct compose_identifiers *ids, struct span from_uri
         .to_uri = to_uri,
         .call_id = span_text(ids->call_id),
         .cseq = ids->cseq,
-        .method = SPAN("MESSAGE"),
+        .method = method,
         .date = span_text(ids->date),
     };
 }
@@ -57,7 +57,7 @@ void compose_address(struct writer *w, struct span uri, const char *tag)
 
 enum { ADDRESS_MAX = 1024, HEADERS_MAX = 24 * 1024 };
 
-bool compose_message(struct writer *w, const struct compose_identifiers *ids, const struct compose_way *way,
+bool compose_request(struct writer *w, const struct compose_identifiers *ids, const struct compose_way *way,
                      const struct compose_draft *draft)
 {
     uint8_t header_room[HEADERS_MAX], from_room[ADDRESS_MAX], to_room[ADDRESS_MAX];
@@ -71,7 +71,7 @@ bool compose_message(struct writer *w, const struct compose_identifiers *ids, co
     compose_address(&from, draft->from_uri, ids->from_tag);
     compose_address(&to, draft->to_uri, "");
     const struct sip_request request = {
-        .method = SPAN("MESSAGE"),
+        .method = draft->method,
         .uri = draft->request_uri,
         .transport = way->transport,
         .sent_by = way->sent_by,

@@ -1,4 +1,5 @@
-/* Requests that this user agent sends: MESSAGE (RFC 3428) and REGISTER (RFC 3261 10.2). */
+/* Requests that this user agent sends outside of a dialog: MESSAGE (RFC 3428), INVITE and REGISTER (RFC 3261 13.2.1,
+ * 10.2). */
 #ifndef SIPSEAL_UA_COMPOSE_H
 #define SIPSEAL_UA_COMPOSE_H
 
@@ -30,9 +31,10 @@ struct compose_identifiers {
 /* Fills it for a first request at `now` (seconds). False when there are no random bytes. */
 bool compose_identify(struct compose_identifiers *ids, int64_t now);
 
-/* What the signature over a MESSAGE binds (protocol.md 2.1): spans point into the identifiers and the URIs. */
-void compose_context(const struct compose_identifiers *ids, struct span from_uri, struct span to_uri,
-                     struct message_context *context);
+/* What the signature over a MESSAGE, or an INVITE without its Contact, binds (protocol.md 2.1): spans point into the
+ * identifiers, the method and the URIs. */
+void compose_context(const struct compose_identifiers *ids, struct span method, struct span from_uri,
+                     struct span to_uri, struct message_context *context);
 
 /* Writes "<URI>", or "<URI>;tag=TAG" when the tag is not empty: the value of From or To. */
 void compose_address(struct writer *w, struct span uri, const char *tag);
@@ -44,14 +46,15 @@ struct compose_way {
 };
 
 struct compose_draft {
+    struct span method;
     struct span request_uri; /* may differ from To */
     struct span from_uri, to_uri;
     struct span headers; /* those of sender_body or compose_plain_headers; they come after Date */
     struct span body;
 };
 
-/* A MESSAGE. False when `w` is full or a part cannot stand in a header. */
-bool compose_message(struct writer *w, const struct compose_identifiers *ids, const struct compose_way *way,
+/* The request. False when `w` is full or a part cannot stand in a header. */
+bool compose_request(struct writer *w, const struct compose_identifiers *ids, const struct compose_way *way,
                      const struct compose_draft *draft);
 
 /* "Content-Type: TYPE" and MIME-Version for a body that is neither sealed nor signed. */

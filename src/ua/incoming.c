@@ -3,6 +3,7 @@
 #include "sipseal/policy.h"
 
 #define ALLOWED "MESSAGE, OPTIONS"
+#define ALLOWED_IN_CALLS ", " INCOMING_CALL_METHODS
 
 struct deciding {
     const struct incoming_terms *terms;
@@ -47,7 +48,8 @@ static void refuse(struct deciding *d, enum rule rule)
 
 static void allow(struct deciding *d)
 {
-    writer_text(&d->headers, "Allow: " ALLOWED "\r\n");
+    writer_text(&d->headers, "Allow: " ALLOWED);
+    writer_text(&d->headers, d->terms->calls ? ALLOWED_IN_CALLS "\r\n" : "\r\n");
 }
 
 /* --- requests as such --- */
@@ -91,7 +93,9 @@ static void options(struct deciding *d)
 {
     answer(d, 200, RULE_OK);
     allow(d);
-    writer_text(&d->headers, "Accept: text/plain, application/pkcs7-mime, multipart/mixed, multipart/signed\r\n");
+    writer_text(&d->headers, "Accept: text/plain, ");
+    writer_text(&d->headers, d->terms->calls ? INCOMING_SESSION_TYPES "\r\n"
+                                             : "application/pkcs7-mime, multipart/mixed, multipart/signed\r\n");
 }
 
 /* RFC 3261 8.2.1: 405 for a method that is known, 501 for one that is not. */
@@ -172,14 +176,26 @@ static void message(struct deciding *d, struct arena *arena)
     answer(d, 200, RULE_OK);
 }
 
+static void begin(struct deciding *d, const struct incoming_terms *terms, const struct sip_message *m,
+                  struct incoming *out)
+{
+    memset(out, 0, sizeof *out);
+    *d = (struct deciding){.terms = terms, .request = m, .out = out};
+    d->headers = writer_over(out->header_room, sizeof out->header_room);
+    out->for_me = sip_same_aor(m->to.uri, terms->aor);
+}
+
+static void end(struct deciding *d)
+{
+    d->out->headers = d->headers.full ? SPAN("") : writer_span(&d->headers);
+}
+
 void incoming_decide(const struct incoming_terms *terms, const struct sip_message *request, struct arena *arena,
                      struct incoming *out)
 {
-    struct deciding d = {.terms = terms, .request = request, .out = out};
+    struct deciding d;
 
-    memset(out, 0, sizeof *out);
-    d.headers = writer_over(out->header_room, sizeof out->header_room);
-    out->for_me = sip_same_aor(request->to.uri, terms->aor);
+    begin(&d, terms, request, out);
     if (request->method != SIP_MESSAGE && request->method != SIP_OPTIONS)
         other_method(&d);
     else if (terms->merged)
@@ -190,7 +206,108 @@ void incoming_decide(const struct incoming_terms *terms, const struct sip_messag
         options(&d);
     else
         message(&d, arena);
-    out->headers = d.headers.full ? SPAN("") : writer_span(&d.headers);
+    end(&d);
+}
+
+/* --- calls --- */
+
+/* The session description: the first content of its type, wherever it stands at the top. */
+static enum rule find_session(struct incoming *out, struct arena *arena)
+{
+    const struct received *r = &out->received;
+    for (size_t i = 0; i < r->part_count && !out->has_session; i++) {
+        const struct received_part *part = &r->part[i];
+        if (!part->has_content || !mime_type_matches(part->content.type, SPAN("application/sdp")))
+            continue;
+        enum rule rule = mime_decode(&part->content, arena, &out->session);
+        if (rule != RULE_OK)
+            return rule;
+        out->has_session = true;
+    }
+    return RULE_OK;
+}
+
+static enum rule open_body(struct deciding *d, struct arena *arena)
+{
+    d->out->is_offer = true;
+    enum rule rule = read_body(d);
+    if (rule == RULE_OK) {
+        recipient_open(d->terms->recipient, &d->out->outline, d->terms->now, arena, &d->out->received);
+        rule = d->out->received.broken;
+    }
+    return rule == RULE_OK ? find_session(d->out, arena) : rule;
+}
+
+bool incoming_offer(const struct incoming_terms *terms, const struct sip_message *request, bool in_dialog,
+                    struct arena *arena, struct incoming *out)
+{
+    struct deciding d;
+    bool taken = false;
+
+    begin(&d, terms, request, out);
+    if (terms->merged) {
+        answer(&d, 482, RULE_SIP_MERGED);
+    } else if ((in_dialog || is_addressed(&d)) && extensions_fit(&d)) {
+        enum rule rule = open_body(&d, arena);
+        if (rule == RULE_OK)
+            rule = check_replay(&d);
+        taken = rule == RULE_OK && (out->has_session || out->received.part_count == 0);
+        if (rule != RULE_OK)
+            refuse(&d, rule);
+        else if (!taken) {
+            answer(&d, 415, RULE_SIP_SESSION);
+            writer_text(&d.headers, "Accept: " INCOMING_SESSION_TYPES "\r\n");
+        }
+    }
+    end(&d);
+    return taken;
+}
+
+void incoming_open(const struct incoming_terms *terms, const struct sip_message *m, struct arena *arena,
+                   struct incoming *out)
+{
+    struct deciding d;
+    begin(&d, terms, m, out);
+    out->status = m->is_request ? 0 : m->status;
+    out->broken = open_body(&d, arena);
+}
+
+void incoming_answer(const struct incoming_terms *terms, const struct sip_message *request, int status,
+                     enum rule broken, struct incoming *out)
+{
+    struct deciding d;
+    begin(&d, terms, request, out);
+    answer(&d, status, broken);
+    if (status == 405 || status == 501)
+        allow(&d);
+    end(&d);
+}
+
+void incoming_message(const struct incoming_terms *terms, const struct sip_message *request, struct arena *arena,
+                      struct incoming *out)
+{
+    struct deciding d;
+    begin(&d, terms, request, out);
+    message(&d, arena);
+    end(&d);
+}
+
+void incoming_options(const struct incoming_terms *terms, const struct sip_message *request, struct incoming *out)
+{
+    struct deciding d;
+    begin(&d, terms, request, out);
+    options(&d);
+    end(&d);
+}
+
+bool incoming_extensions_fit(const struct incoming_terms *terms, const struct sip_message *request,
+                             struct incoming *out)
+{
+    struct deciding d;
+    begin(&d, terms, request, out);
+    bool fit = extensions_fit(&d);
+    end(&d);
+    return fit;
 }
 
 void incoming_refuse(enum rule broken, struct incoming *out)

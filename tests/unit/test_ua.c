@@ -161,6 +161,7 @@ static void a_message_reads_back_as_it_was_composed(void **state)
     struct compose_identifiers ids;
     struct sip_message m;
     const struct compose_draft draft = {
+        .method = SPAN("MESSAGE"),
         .request_uri = SPAN("sip:bob@127.0.0.1:5070"),
         .from_uri = SPAN("sip:alice@home.example"),
         .to_uri = SPAN("sip:bob@far.example"),
@@ -169,7 +170,7 @@ static void a_message_reads_back_as_it_was_composed(void **state)
     };
     assert_true(compose_identify(&ids, 1795438800));
     assert_string_equal(ids.date, "Mon, 23 Nov 2026 13:00:00 GMT");
-    assert_true(compose_message(&w, &ids, &over_tcp, &draft));
+    assert_true(compose_request(&w, &ids, &over_tcp, &draft));
     assert_rule(sip_message_parse(writer_span(&w), SIP_STREAM, &m), RULE_OK);
     assert_int_equal(m.method, SIP_MESSAGE);
     assert_span_text(m.request_uri, "sip:bob@127.0.0.1:5070");
@@ -202,17 +203,18 @@ static void nothing_a_user_gives_adds_a_header(void **state)
     uint8_t room[4096];
     struct compose_identifiers ids;
     struct compose_draft draft = {
+        .method = SPAN("MESSAGE"),
         .request_uri = SPAN("sip:bob@far.example"),
         .from_uri = SPAN("sip:alice@home.example"),
         .to_uri = SPAN("sip:bob@far.example>\r\nX: y\r\nZ: <"),
     };
     struct writer w = writer_over(room, sizeof room);
     assert_true(compose_identify(&ids, 0));
-    assert_false(compose_message(&w, &ids, &over_tcp, &draft));
+    assert_false(compose_request(&w, &ids, &over_tcp, &draft));
     draft.to_uri = SPAN("sip:bob@far.example");
     draft.request_uri = SPAN("sip:bob@far.example SIP/2.0\r\nX: y");
     w = writer_over(room, sizeof room);
-    assert_false(compose_message(&w, &ids, &over_tcp, &draft));
+    assert_false(compose_request(&w, &ids, &over_tcp, &draft));
 }
 
 /* --- registration (RFC 3261 10.2) --- */
