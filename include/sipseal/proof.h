@@ -43,6 +43,8 @@ struct proof {
     uint8_t attributes_hash[32];  /* SHA-256 of the DER signed attributes */
     struct certificate *bag[CERTIFICATES_IN_BAG_MAX];
     size_t bag_count;
+    struct certificate *sealing;  /* what the signer says others shall seal to: of the bag, or `signer`; not a reference
+                                     of its own; null when it names one that did not come along */
 };
 
 /* Verifies a signed entity (MIME_SIGNED or MIME_CLEAR_SIGNED) and judges it. Always fills `out`; the content may be

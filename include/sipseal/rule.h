@@ -115,6 +115,7 @@
     X(RULE_POLICY_PLAIN, "policy.plain", 495, "the policy of this proxy refuses content that is not protected")        \
     X(RULE_POLICY_PRESENT, "policy.present", 403, "content that the policy of this proxy needs is absent")             \
     X(RULE_UNDECIPHERABLE, "recipient.undecipherable", 493, "a part that must be read cannot be opened")               \
+    X(RULE_ANSWER_UNSEALED, "recipient.answer-unsealed", 0, "the answer to a sealed offer is not sealed")             \
     /* TLS */                                                                                                          \
     X(RULE_TLS_HANDSHAKE, "tls.handshake", 0,                                                                          \
       "the other end broke off the TLS handshake, or speaks no TLS 1.2 or 1.3 that is accepted")                       \

@@ -3,11 +3,10 @@
 #include <string.h>
 
 #include "cli/legacy.h"
+#include "cli/listen_calls.h"
 #include "cli/listen_sockets.h"
-#include "cli/message_report.h"
 #include "cli/net_agent.h"
 #include "cli/net_tls.h"
-#include "ua/agent.h"
 #include "ua/outcome.h"
 #include "ua/registration.h"
 
@@ -28,6 +27,7 @@ struct listening {
     struct net_loop *loop;
     struct agent *agent;
     struct listen_sockets sockets;
+    struct listen_calls calls;
     const char *folder;
     uint32_t expires, count, delivered;
 
@@ -153,7 +153,7 @@ static void send_registration(struct listening *l)
         .sent_by = span_text(net_place_text(&local, sent_by)),
     };
     bool reliable = l->registrar.transport != SIP_UDP;
-    if (!registration_write(&l->registration, &w, &way, l->leaving) ||
+    if (!registration_write(&l->registration, &w, &way, l->leaving ? REGISTRATION_REMOVE : REGISTRATION_ADD) ||
         agent_request(l->agent, now_ms, l->registrar_flow, reliable, writer_span(&w),
                       span_text(l->registration.ids.branch), SPAN("REGISTER"), &l->register_id) != RULE_OK)
         stop(l, cli_fail(EXIT_REFUSED, "the registration cannot be written; check the addresses"));
@@ -211,33 +211,49 @@ static enum exit_code begin_registration(struct listening *l)
 
 /* --- the loop --- */
 
-static void report(struct listening *l, const struct net_event *event, const struct incoming *incoming)
+static struct message_report report_of(struct listening *l, const struct net_event *event)
 {
-    const struct message_report r = {
+    return (struct message_report){
         .cli = l->cli,
         .keyring = &l->keyring,
         .self = l->identity.certificate,
         .event = event,
-        .incoming = incoming,
         .folder = l->folder,
         .now = cli_now(),
         .arena = &l->arena,
     };
-    message_report(&r);
-    if (incoming->deliver && ++l->delivered == l->count)
-        l->ended = true;
+}
+
+static void look_at_output(struct listening *l)
+{
     if (ferror(stdout))
         stop(l, cli_fail(EXIT_REFUSED, "standard output: %s; see where it goes", strerror(errno)));
 }
 
 static void take_message(struct listening *l, const struct net_event *event)
 {
-    const struct incoming *incoming = net_give_agent(l->agent, event);
-    if (incoming)
-        report(l, event, incoming);
+    struct message_report r = report_of(l, event);
+    r.incoming = net_give_agent(l->agent, event);
+    if (!r.incoming)
+        return;
+    message_report(&r);
+    if (r.incoming->deliver && ++l->delivered == l->count)
+        l->ended = true;
+    look_at_output(l);
 }
 
-static void drain(struct listening *l)
+static void call_event(struct listening *l, const struct call_event *call, const struct net_event *event)
+{
+    const struct message_report r = report_of(l, event);
+    uint32_t before = l->calls.ended;
+    listen_calls_event(&l->calls, call, &r);
+    if (l->calls.ended != before && ++l->delivered == l->count)
+        l->ended = true;
+    look_at_output(l);
+}
+
+/* `from` brought what happens now; where nothing did, it is empty. */
+static void drain(struct listening *l, const struct net_event *from)
 {
     struct agent_event event;
     while (agent_next(l->agent, &event)) {
@@ -250,6 +266,8 @@ static void drain(struct listening *l)
             registration_reply(l, event.response);
         } else if (event.kind == AGENT_FAILED && ours) {
             registration_lost(l, rule_sentence(event.rule));
+        } else if (event.kind == AGENT_CALL) {
+            call_event(l, &event.call, from);
         }
     }
 }
@@ -273,7 +291,8 @@ static void flow_closed(struct listening *l, const struct net_event *event)
 static void step(struct listening *l, uint64_t until_ms)
 {
     struct net_event event;
-    uint64_t deadline = agent_deadline(l->agent);
+    uint64_t deadline = agent_deadline(l->agent), of_calls = listen_calls_deadline(&l->calls);
+    deadline = of_calls < deadline ? of_calls : deadline;
     if (l->registers && l->register_id == 0 && l->registration.due < deadline)
         deadline = l->registration.due;
     net_wait(l->loop, deadline < until_ms ? deadline : until_ms, &event);
@@ -285,32 +304,47 @@ static void step(struct listening *l, uint64_t until_ms)
         l->ended = true;
     else if (event.kind == NET_FAILED)
         stop(l, cli_fail(EXIT_NETWORK, "waiting for messages failed: %s; try again", strerror(errno)));
+    listen_calls_tick(&l->calls);
     agent_tick(l->agent, cli_now_ms());
-    drain(l);
+    drain(l, &event);
 }
+
+static const struct net_event nothing = {.kind = NET_TIME};
 
 static void serve(struct listening *l)
 {
     while (!l->ended) {
         if (registration_is_due(l, cli_now_ms())) {
             send_registration(l);
-            drain(l);
+            drain(l, &nothing);
         }
         if (!l->ended)
             step(l, UINT64_MAX);
     }
 }
 
+/* Hangs up, and waits until the others know. */
+static void leave_calls(struct listening *l)
+{
+    uint64_t end = cli_now_ms() + FAREWELL_MS;
+    listen_calls_leave(&l->calls);
+    drain(l, &nothing);
+    l->ended = false;
+    while (calls_busy(agent_calls(l->agent)) && !l->ended && cli_now_ms() < end)
+        step(l, end);
+}
+
 /* Removes the registration, so that nobody sends into the void (RFC 3261 10.2.2). */
 static void leave(struct listening *l)
 {
+    leave_calls(l);
     uint64_t end = cli_now_ms() + FAREWELL_MS;
     if (!l->was_registered || l->code == EXIT_NETWORK)
         return;
     l->leaving = true;
     l->ended = false;
     send_registration(l);
-    drain(l);
+    drain(l, &nothing);
     while (!l->ended && cli_now_ms() < end)
         step(l, end);
 }
@@ -333,7 +367,10 @@ static enum exit_code prepare(struct listening *l)
         .window = PROOF_WINDOW_DEFAULT,
         .legacy = l->recipient.legacy,
     };
-    const struct agent_settings settings = {.recipient = &l->recipient, .aor = span_text(l->self.uri)};
+    const struct agent_settings settings = {.recipient = &l->recipient, .aor = span_text(l->self.uri), .calls = true};
+    code = listen_calls_open(l->cli, &l->keyring, &l->self, &l->calls);
+    if (code != EXIT_DONE)
+        return code;
     l->loop = net_loop_new();
     l->agent = agent_new(&settings);
     if (!l->loop || !l->agent || !arena_open(&l->arena, REPORT_ARENA))
@@ -342,12 +379,20 @@ static enum exit_code prepare(struct listening *l)
         code = net_tls_prepare(l->loop, l->cli, &l->keyring.arena, &l->self, &l->registrar);
     if (code != EXIT_DONE)
         return code;
+    l->calls.loop = l->loop;
+    l->calls.agent = l->agent;
+    l->calls.registered = l->registers ? l->contact : NULL;
+    l->calls.registrar = &l->registrar;
+    l->calls.registrar_flow = &l->registrar_flow;
     code = listen_open(l->cli, l->loop, l->registers ? &l->registrar : NULL, &l->sockets);
+    if (code == EXIT_DONE)
+        listen_announce(l->cli, &l->sockets);
     return code == EXIT_DONE && l->registers ? begin_registration(l) : code;
 }
 
 static void close_all(struct listening *l)
 {
+    listen_calls_close(&l->calls);
     agent_free(l->agent);
     net_loop_free(l->loop);
     if (l->has_identity)
@@ -359,7 +404,8 @@ static void close_all(struct listening *l)
 
 static enum exit_code run_listen(struct cli *cli)
 {
-    struct listening l = {.cli = cli};
+    static struct listening l; /* too large for the stack */
+    l = (struct listening){.cli = cli};
     enum exit_code code = read_options(&l);
     if (code == EXIT_DONE)
         code = prepare(&l);
@@ -378,14 +424,15 @@ static const struct option options[] = {
     {.name = "register", .value = "URI", .help = "register there (sip:127.0.0.1:5060;transport=tcp)"},
     NET_TLS_TRUST_OPTION,
     {.name = "expires", .value = "SECONDS", .help = "how long a registration lasts (3600)"},
-    {.name = "count", .value = "N", .help = "end after N messages that were delivered"},
+    {.name = "count", .value = "N", .help = "end after N messages that were delivered, and calls that were up"},
     {.name = "save", .value = "DIR", .help = "keep messages and their content there"},
+    LISTEN_CALL_OPTIONS,
     LEGACY_OPTION,
 };
 const struct command command_listen = {
     .words = "listen",
     .operands = "",
-    .about = "receives messages, and says who sent them and who else can read them",
+    .about = "receives messages and calls, and says who sent them and who else can read them",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .run = run_listen,

@@ -26,8 +26,7 @@ static bool open_both(struct net_loop *loop, const struct net_place *wanted, str
     return false;
 }
 
-static enum exit_code open_place(struct cli *cli, struct net_loop *loop, const struct net_place *wanted,
-                                 struct listen_sockets *out)
+static enum exit_code open_place(struct net_loop *loop, const struct net_place *wanted, struct listen_sockets *out)
 {
     char text[NET_ADDRESS_TEXT_MAX];
     struct net_place *bound = &out->place[out->count];
@@ -35,13 +34,20 @@ static enum exit_code open_place(struct cli *cli, struct net_loop *loop, const s
         return cli_fail(EXIT_NETWORK, "%s: %s; choose another address or port with --listen",
                         net_place_text(wanted, text), strerror(errno));
     out->count++;
-    net_place_text(bound, text);
-    cli_note(cli, "listening on %s/tcp", text);
-    cli_note(cli, "listening on %s/udp", text);
     return EXIT_DONE;
 }
 
-static enum exit_code open_default(struct cli *cli, struct net_loop *loop, const struct net_place *registrar,
+void listen_announce(const struct cli *cli, const struct listen_sockets *sockets)
+{
+    char text[NET_ADDRESS_TEXT_MAX];
+    for (size_t i = 0; i < sockets->count; i++) {
+        net_place_text(&sockets->place[i], text);
+        cli_note(cli, "listening on %s/tcp", text);
+        cli_note(cli, "listening on %s/udp", text);
+    }
+}
+
+static enum exit_code open_default(struct net_loop *loop, const struct net_place *registrar,
                                    struct listen_sockets *out)
 {
     struct net_place place;
@@ -49,10 +55,10 @@ static enum exit_code open_default(struct cli *cli, struct net_loop *loop, const
         net_place_of_text(SPAN("127.0.0.1"), NET_PORT_DEFAULT, &place);
     else if (!net_facing(registrar, &place))
         return cli_fail(EXIT_NETWORK, "there is no way to the registrar: %s; see to the network", strerror(errno));
-    return open_place(cli, loop, &place, out);
+    return open_place(loop, &place, out);
 }
 
-enum exit_code listen_open(struct cli *cli, struct net_loop *loop, const struct net_place *registrar,
+enum exit_code listen_open(const struct cli *cli, struct net_loop *loop, const struct net_place *registrar,
                            struct listen_sockets *out)
 {
     const char *given;
@@ -64,9 +70,9 @@ enum exit_code listen_open(struct cli *cli, struct net_loop *loop, const struct 
             return cli_fail(EXIT_USAGE, "there are more than %d --listen; give fewer", LISTEN_PLACES_MAX);
         if (!net_place_of_text(span_text(given), NET_PORT_DEFAULT, &place))
             return cli_fail(EXIT_USAGE, "%s is no address; give one like 127.0.0.1:5060 or [::1]:5060", given);
-        code = open_place(cli, loop, &place, out);
+        code = open_place(loop, &place, out);
     }
-    return code != EXIT_DONE || out->count > 0 ? code : open_default(cli, loop, registrar, out);
+    return code != EXIT_DONE || out->count > 0 ? code : open_default(loop, registrar, out);
 }
 
 /* The first socket that the registrar can reach: of its own kind of address. */

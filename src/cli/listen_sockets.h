@@ -1,4 +1,4 @@
-/* Where `sipseal listen` listens, and by which contact it can be reached. */
+/* Where `sipseal listen` and `sipseal call` listen, and by which contact it can be reached. */
 #ifndef SIPSEAL_CLI_LISTEN_SOCKETS_H
 #define SIPSEAL_CLI_LISTEN_SOCKETS_H
 
@@ -13,9 +13,12 @@ struct listen_sockets {
 };
 
 /* Opens every --listen, or the default: a free port of the address that faces the registrar, else 127.0.0.1:5060. Says
- * what is wrong, and which sockets listen. */
-enum exit_code listen_open(struct cli *cli, struct net_loop *loop, const struct net_place *registrar,
+ * what is wrong. */
+enum exit_code listen_open(const struct cli *cli, struct net_loop *loop, const struct net_place *registrar,
                            struct listen_sockets *out);
+
+/* Says which sockets listen. */
+void listen_announce(const struct cli *cli, const struct listen_sockets *sockets);
 
 /* The contact that the registrar is told: "sip:bob@127.0.0.1:40001;transport=tcp". False when no socket can be reached
  * from there, or it is too long. */

@@ -71,7 +71,20 @@ static void prepare_part(struct part_report *p)
 
 static bool is_text(const struct received_part *part)
 {
-    return part->content.type.len == 0 || text_type(part->content.type);
+    return part->content.type.len == 0 || text_type(part->content.type) ||
+           mime_type_matches(part->content.type, SPAN("application/sdp"));
+}
+
+/* Who says to have sent it: of a response, whoever was called. */
+static struct span claimed_sender(const struct incoming *in)
+{
+    const struct message_context *context = &in->outline.source.context;
+    return context->is_response ? context->to_uri : context->from_uri;
+}
+
+static bool is_shown(const struct message_report *r)
+{
+    return r->kind || r->incoming->deliver;
 }
 
 /* Whom the labels ask to do what: by the sealing, and by the signature around it. */
@@ -106,7 +119,7 @@ static void print_part(const struct part_report *p)
 {
     const struct received_part *part = p->part;
     char type[128];
-    proof_print(p->message->cli, &part->proof, p->message->incoming->outline.source.context.from_uri);
+    proof_print(p->message->cli, &part->proof, claimed_sender(p->message->incoming));
     if (part->sealed) {
         printf("readable by ");
         readers_print(&p->readers);
@@ -217,7 +230,7 @@ static void print_json(const struct message_report *r)
     char source[NET_ADDRESS_TEXT_MAX];
     json_t *out = json_object(), *parts = json_array();
 
-    json_object_set_new(out, "event", json_string(in->deliver ? "message" : "refused"));
+    json_object_set_new(out, "event", json_string(r->kind ? r->kind : in->deliver ? "message" : "refused"));
     json_object_set_new(out, "received", cli_json_time(r->now));
     json_object_set_new(out, "status", json_integer(in->status));
     json_object_set_new(out, "rule", json_string(rule_name(in->broken)));
@@ -233,7 +246,7 @@ static void print_json(const struct message_report *r)
         json_object_set_new(out, "body_sha256", cli_json_hex(span_of(hash, sizeof hash)));
     json_object_set_new(out, "labels", labels_json(&in->outline.labels));
     json_object_set_new(out, "labels_differ", json_boolean(in->received.labels_differ));
-    for (size_t i = 0; in->deliver && i < in->received.part_count; i++) {
+    for (size_t i = 0; is_shown(r) && i < in->received.part_count; i++) {
         struct part_report p = {.message = r, .part = &in->received.part[i]};
         prepare_part(&p);
         json_array_append_new(parts, json_part(&p));
@@ -245,25 +258,35 @@ static void print_json(const struct message_report *r)
 static void print_refused(const struct message_report *r)
 {
     char who[PARTY_NAME_MAX], source[NET_ADDRESS_TEXT_MAX];
-    cli_note(r->cli, "refused (%d) a message from %s that says it is from %s: %s [%s]", r->incoming->status,
-             net_place_text(&r->event->peer, source),
+    cli_note(r->cli, "refused (%d) a %s from %s that says it is from %s: %s [%s]", r->incoming->status,
+             r->incoming->is_offer ? "call" : "message", net_place_text(&r->event->peer, source),
              shown_uri(r->incoming->outline.source.context.from_uri, who, sizeof who),
              rule_sentence(r->incoming->broken), rule_name(r->incoming->broken));
+}
+
+/* What a call's content is. */
+static void print_kind(const struct message_report *r)
+{
+    if (r->kind && strcmp(r->kind, "call") == 0)
+        printf("a call\n");
+    else if (r->kind)
+        printf("%s\n", strcmp(r->kind, "offer") == 0 ? "a new session is offered" : "answered");
 }
 
 static void print_message(const struct message_report *r)
 {
     const struct incoming *in = r->incoming;
     char who[PARTY_NAME_MAX];
+    print_kind(r);
     for (size_t i = 0; i < in->received.part_count; i++) {
         struct part_report p = {.message = r, .part = &in->received.part[i]};
         prepare_part(&p);
         print_part(&p);
     }
-    if (in->received.part_count == 0)
+    if (in->received.part_count == 0 && !r->kind)
         printf("from %s, NOT PROVEN: the message is empty\n",
                shown_uri(in->outline.source.context.from_uri, who, sizeof who));
-    if (!in->for_me)
+    if (!in->for_me && !in->outline.source.context.is_response)
         printf("it was sent to %s first\n", shown_uri(in->outline.source.context.to_uri, who, sizeof who));
     if (in->received.labels_differ)
         printf("%sthe labels of the message are not those that the sender signed%s\n", cli_colour(r->cli, COLOUR_BAD),
@@ -277,7 +300,7 @@ void message_report(const struct message_report *r)
     size_t mark = arena_mark(r->arena);
     if (r->cli->json)
         print_json(r);
-    else if (r->incoming->deliver)
+    else if (is_shown(r))
         print_message(r);
     else
         print_refused(r);

@@ -1,26 +1,62 @@
-/* What the command line of `sipseal send` asks for; no file is read here. */
+/* What the command lines of `sipseal send` and `sipseal call` ask for; no file is read here. */
 #include "cli/net_tls.h"
 #include "cli/send_plan.h"
 
+#include "ua/call.h"
 #include "ua/text.h"
 
-enum { TIMEOUT_MAX_S = 32 /* 64 * T1 (RFC 3261 17.1.2.2) */ };
+enum {
+    TIMEOUT_MAX_S = 32, /* 64 * T1 (RFC 3261 17.1.2.2) */
+    RINGING_MAX_S = CALL_RINGING_MAX_MS / 1000,
+};
+
+#define SEND_AS {.name = "as", .value = "USER", .help = "who sends and signs"}
+#define SEND_PROXY {.name = "proxy", .value = "URI", .help = "where to send it (sip:127.0.0.1:5060;transport=tcp)"}
+#define SEND_MIDDLE                                                                                                    \
+    {                                                                                                                  \
+        .name = "middle", .value = "HOST[=ACTIONS]", .help = "a proxy that shall view,verify (both) or only verify",   \
+        .many = true                                                                                                   \
+    }
+#define SEND_PART                                                                                                      \
+    {                                                                                                                  \
+        .name = "part", .value = "FILE:TYPE:NAME,...", .help = "a further part, sealed to these readers alone",        \
+        .many = true                                                                                                   \
+    }
+#define SEND_CLEAR {.name = "clear", .help = "sign without sealing, readable without S/MIME"}
+#define SEND_SIGN {.name = "sign-only", .help = "sign without sealing, readable with S/MIME"}
+#define SEND_PLAIN {.name = "plain", .help = "neither seal nor sign"}
 
 const struct option send_options[SEND_OPTION_COUNT] = {
-    {.name = "as", .value = "USER", .help = "who sends and signs"},
-    {.name = "proxy", .value = "URI", .help = "where to send it (sip:127.0.0.1:5060;transport=tcp)"},
+    SEND_AS,
+    SEND_PROXY,
     NET_TLS_TRUST_OPTION,
-    {.name = "middle", .value = "HOST[=ACTIONS]", .help = "a proxy that shall view,verify (both) or only verify",
-     .many = true},
-    {.name = "part", .value = "FILE:TYPE:NAME,...", .help = "a further part, sealed to these readers alone",
-     .many = true},
-    {.name = "clear", .help = "sign without sealing, readable without S/MIME"},
-    {.name = "sign-only", .help = "sign without sealing, readable with S/MIME"},
-    {.name = "plain", .help = "neither seal nor sign"},
+    SEND_MIDDLE,
+    SEND_PART,
+    SEND_CLEAR,
+    SEND_SIGN,
+    SEND_PLAIN,
     {.name = "content-type", .value = "TYPE", .help = "the media type (text/plain;charset=UTF-8)"},
     {.name = "file", .value = "FILE", .help = "take the content from a file"},
     {.name = "timeout", .value = "SECONDS", .help = "how long to wait for the answer (32)"},
     {.name = "dry-run", .letter = 'n', .help = "write the request to standard output, send nothing"},
+};
+
+const struct option call_options[CALL_OPTION_COUNT] = {
+    SEND_AS,
+    SEND_PROXY,
+    NET_TLS_TRUST_OPTION,
+    SEND_MIDDLE,
+    SEND_PART,
+    SEND_CLEAR,
+    SEND_SIGN,
+    SEND_PLAIN,
+    {.name = "sdp", .value = "FILE", .help = "the session to offer (audio that is inactive)"},
+    {.name = "listen", .value = "ADDRESS:PORT", .help = "where the other side reaches this one (a free port)",
+     .many = true},
+    {.name = "timeout", .value = "SECONDS", .help = "how long to let it ring (180)"},
+    {.name = "duration", .value = "SECONDS", .help = "hang up so long after the answer (never)"},
+    {.name = "refresh", .value = "SECONDS", .help = "offer the session anew so often (never)"},
+    {.name = "accept-unproven", .help = "go on although nothing proves who answered"},
 };
 
 /* --- who, and how --- */
@@ -155,6 +191,7 @@ static enum exit_code read_part(struct send_plan *plan, const char *given)
         return cli_fail(EXIT_USAGE, "there are more than %d --part; give fewer", SENDER_PARTS_MAX - 1);
     struct send_part *part = &plan->part[plan->part_count++];
     part->type = span_part(text, type + 1, names - type - 1);
+    part->disposition = text_type(part->type) ? SPAN("render") : SPAN("");
     part->path = arena_text(&plan->arena, span_part(text, 0, type));
     if (!part->path)
         return cli_fail(EXIT_REFUSED, "%s; close something and try again", rule_sentence(RULE_NO_MEMORY));
@@ -183,11 +220,14 @@ static enum exit_code read_rest(struct send_plan *plan)
 {
     char error[ARGUMENTS_ERROR_MAX];
     const char *type = arguments_value(&plan->cli->arguments, "content-type");
-    plan->part[0].type = span_text(type ? type : "text/plain;charset=UTF-8");
+    bool call = plan->kind == SEND_CALL;
+    uint32_t most = call ? RINGING_MAX_S : TIMEOUT_MAX_S;
+    plan->part[0].type = call ? SPAN("application/sdp") : span_text(type ? type : "text/plain;charset=UTF-8");
+    plan->part[0].disposition = call ? SPAN("session") : text_type(plan->part[0].type) ? SPAN("render") : SPAN("");
     plan->dry_run = arguments_has(&plan->cli->arguments, "dry-run");
     if (!text_is_media_type(plan->part[0].type))
         return cli_fail(EXIT_USAGE, "%s is no media type; give one like text/plain", type);
-    if (!arguments_number(&plan->cli->arguments, "timeout", 1, TIMEOUT_MAX_S, TIMEOUT_MAX_S, &plan->timeout_s, error))
+    if (!arguments_number(&plan->cli->arguments, "timeout", 1, most, most, &plan->timeout_s, error))
         return cli_fail(EXIT_USAGE, "%s", error);
     return EXIT_DONE;
 }

@@ -86,7 +86,7 @@ static enum exit_code read_content(struct send_plan *plan, struct send_part *par
 static enum exit_code read_contents(struct send_plan *plan)
 {
     enum exit_code code = EXIT_DONE;
-    for (size_t i = 0; i < plan->part_count && code == EXIT_DONE; i++)
+    for (size_t i = plan->kind == SEND_CALL ? 1 : 0; i < plan->part_count && code == EXIT_DONE; i++)
         code = read_content(plan, &plan->part[i]);
     hide_text(plan);
     return code;
@@ -165,10 +165,11 @@ static enum exit_code find_certificates(struct send_plan *plan)
     return plan->protection == PROTECT_SEAL ? find_readers(plan, now) : EXIT_DONE;
 }
 
-enum exit_code send_plan_make(struct cli *cli, struct send_plan *plan)
+enum exit_code send_plan_make(struct cli *cli, enum send_kind kind, struct send_plan *plan)
 {
     memset(plan, 0, sizeof *plan);
     plan->cli = cli;
+    plan->kind = kind;
     if (!arena_open(&plan->arena, SEND_ARENA))
         return fail_memory();
     enum exit_code code = send_options_read(plan);
@@ -190,6 +191,11 @@ void send_plan_close(struct send_plan *plan)
     if (plan->keyring.trust)
         keyring_close(&plan->keyring);
     arena_close(&plan->arena);
+}
+
+struct span send_plan_method(const struct send_plan *plan)
+{
+    return plan->kind == SEND_CALL ? SPAN("INVITE") : SPAN("MESSAGE");
 }
 
 const char *send_plan_role(const struct send_part *part, size_t reader)
@@ -246,7 +252,7 @@ static void fill_part(const struct send_plan *plan, const struct send_part *from
 {
     *part = (struct sender_part){
         .content_type = from->type,
-        .disposition = text_type(from->type) ? SPAN("render") : SPAN(""),
+        .disposition = from->disposition,
         .content = from->content,
         .reader = from->reader,
         .reader_count = from->reader_count,
@@ -264,12 +270,13 @@ static enum exit_code protect_plain(struct send_plan *plan, struct sender_body *
     return EXIT_DONE;
 }
 
-enum exit_code send_plan_protect(struct send_plan *plan, const struct compose_identifiers *ids, int64_t now,
+enum exit_code send_plan_protect(struct send_plan *plan, const struct message_context *context, int64_t now,
                                  struct sender_body *body)
 {
     if (plan->protection == PROTECT_NONE)
         return protect_plain(plan, body);
     struct sender_draft draft = {
+        .context = *context,
         .now = now,
         .signer = &plan->identity,
         .sealing = plan->sealing,
@@ -279,7 +286,6 @@ enum exit_code send_plan_protect(struct send_plan *plan, const struct compose_id
     };
     if (!make_content_ids(plan) || !random_bytes(draft.random, sizeof draft.random))
         return cli_fail(EXIT_REFUSED, "%s; try again", rule_sentence(RULE_NO_RANDOM));
-    compose_context(ids, SPAN("MESSAGE"), span_text(plan->self.uri), span_text(plan->recipient.uri), &draft.context);
     for (size_t i = 0; i < plan->middle_count; i++)
         fill_label(plan, &plan->middle[i], &draft.labels.label[draft.labels.count++]);
     for (size_t i = 0; i < plan->part_count; i++)

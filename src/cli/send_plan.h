@@ -1,4 +1,4 @@
-/* What `sipseal send` is to do: from whom, to whom, what, and who shall be able to read it. */
+/* What `sipseal send` and `sipseal call` are to do: from whom, to whom, what, and who shall be able to read it. */
 #ifndef SIPSEAL_CLI_SEND_PLAN_H
 #define SIPSEAL_CLI_SEND_PLAN_H
 
@@ -16,10 +16,12 @@ enum {
 
 enum protection { PROTECT_SEAL, PROTECT_SIGN, PROTECT_CLEAR, PROTECT_NONE };
 
-/* The text, which is the first, or a further part that has readers of its own. */
+enum send_kind { SEND_MESSAGE, SEND_CALL };
+
+/* The text or the session, which is the first, or a further part that has readers of its own. */
 struct send_part {
-    const char *path; /* of a further part; null: the text */
-    struct span type, content;
+    const char *path; /* of a further part; null: the text or the session */
+    struct span type, disposition, content;
     struct party named[SEND_PART_READERS_MAX]; /* by --part */
     size_t named_count;
     bool for_recipient;                          /* else it is for middles alone: optional */
@@ -30,6 +32,7 @@ struct send_part {
 
 struct send_plan {
     struct cli *cli;
+    enum send_kind kind;
     struct keyring keyring;
     struct arena arena; /* content and what is made of it; wiped when it is closed */
     enum protection protection;
@@ -55,21 +58,24 @@ struct send_plan {
     bool dry_run;
 };
 
-/* Reads the options and the content, and finds the certificates. Says what is wrong. The plan is to be closed
- * whatever comes back. */
-enum exit_code send_plan_make(struct cli *cli, struct send_plan *plan);
+/* Reads the options and the content, but for the session of a call, and finds the certificates. Says what is wrong. The
+ * plan is to be closed whatever comes back. */
+enum exit_code send_plan_make(struct cli *cli, enum send_kind kind, struct send_plan *plan);
 void send_plan_close(struct send_plan *plan);
 
-/* Signs, seals and labels: header lines and body, in the plan's arena. */
-enum exit_code send_plan_protect(struct send_plan *plan, const struct compose_identifiers *ids, int64_t now,
+/* "MESSAGE" or "INVITE" */
+struct span send_plan_method(const struct send_plan *plan);
+
+/* Signs, seals and labels for the request that `context` tells of: header lines and body, in the plan's arena. */
+enum exit_code send_plan_protect(struct send_plan *plan, const struct message_context *context, int64_t now,
                                  struct sender_body *body);
 
 /* What a reader of a part is in the message. */
 const char *send_plan_role(const struct send_part *part, size_t reader);
 
 /* The options, and what they ask for (send_options.c). */
-enum { SEND_OPTION_COUNT = 12 };
-extern const struct option send_options[SEND_OPTION_COUNT];
+enum { SEND_OPTION_COUNT = 12, CALL_OPTION_COUNT = 14 };
+extern const struct option send_options[SEND_OPTION_COUNT], call_options[CALL_OPTION_COUNT];
 enum exit_code send_options_read(struct send_plan *plan);
 
 #endif

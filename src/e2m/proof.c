@@ -144,6 +144,7 @@ static void take_verified(struct cms_signed *verified, struct proof *out)
     memcpy(out->attributes_hash, verified->attributes_hash, sizeof out->attributes_hash);
     memcpy(out->bag, verified->bag, sizeof out->bag);
     out->bag_count = verified->bag_count;
+    out->sealing = verified->names_sealing ? verified->sealing : verified->signer;
 }
 
 void proof_examine(const struct mime_entity *entity, const struct proof_terms *terms, struct mime_budget *budget,

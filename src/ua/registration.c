@@ -27,7 +27,23 @@ static bool write_domain(struct writer *w, struct span aor)
     return !w->full;
 }
 
-bool registration_write(struct registration *r, struct writer *w, const struct compose_way *way, bool remove)
+static void write_wish(struct writer *w, const struct registration *r, enum registration_wish wish)
+{
+    if (wish == REGISTRATION_LIST)
+        return;
+    if (wish == REGISTRATION_REMOVE_ALL) {
+        writer_text(w, "Contact: *\r\nExpires: 0\r\n");
+        return;
+    }
+    writer_text(w, "Contact: <");
+    writer_put(w, r->contact);
+    writer_text(w, ">;expires=");
+    writer_decimal(w, wish == REGISTRATION_REMOVE ? 0 : r->expires);
+    writer_text(w, "\r\n");
+}
+
+bool registration_write(struct registration *r, struct writer *w, const struct compose_way *way,
+                        enum registration_wish wish)
 {
     uint8_t domain_room[512], header_room[1024], address_room[2][1024];
     struct writer domain = writer_over(domain_room, sizeof domain_room);
@@ -39,11 +55,7 @@ bool registration_write(struct registration *r, struct writer *w, const struct c
     r->due = UINT64_MAX;
     if (!compose_branch(r->ids.branch) || !write_domain(&domain, r->aor))
         return false;
-    writer_text(&headers, "Contact: <");
-    writer_put(&headers, r->contact);
-    writer_text(&headers, ">;expires=");
-    writer_decimal(&headers, remove ? 0 : r->expires);
-    writer_text(&headers, "\r\n");
+    write_wish(&headers, r, wish);
     compose_address(&from, r->aor, r->ids.from_tag);
     compose_address(&to, r->aor, "");
     const struct sip_request request = {

@@ -33,9 +33,16 @@ struct registration {
 /* The spans must outlive it. False when there are no random bytes. */
 bool registration_begin(struct registration *r, struct span aor, struct span contact, uint32_t expires, uint64_t now);
 
-/* Writes the next REGISTER, with a new CSeq and branch (`r->ids`), and waits for its answer. `remove` asks to take the
- * binding away. */
-bool registration_write(struct registration *r, struct writer *w, const struct compose_way *way, bool remove);
+enum registration_wish {
+    REGISTRATION_ADD,
+    REGISTRATION_REMOVE,     /* to take the binding away */
+    REGISTRATION_REMOVE_ALL, /* all of them, whoever made them (RFC 3261 10.2.2) */
+    REGISTRATION_LIST,       /* to be told of all, and change none (10.2.3) */
+};
+
+/* Writes the next REGISTER, with a new CSeq and branch (`r->ids`), and waits for its answer. */
+bool registration_write(struct registration *r, struct writer *w, const struct compose_way *way,
+                        enum registration_wish wish);
 
 /* What the final answer changes. */
 void registration_answered(struct registration *r, const struct sip_message *response, uint64_t now);

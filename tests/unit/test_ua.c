@@ -227,10 +227,10 @@ static void begin(struct registration *r)
 }
 
 /* Sends, and gives what was sent. */
-static void send_one(struct registration *r, bool remove, uint8_t *room, size_t len, struct sip_message *m)
+static void send_one(struct registration *r, enum registration_wish wish, uint8_t *room, size_t len, struct sip_message *m)
 {
     struct writer w = writer_over(room, len);
-    assert_true(registration_write(r, &w, &over_tcp, remove));
+    assert_true(registration_write(r, &w, &over_tcp, wish));
     assert_rule(sip_message_parse(writer_span(&w), SIP_STREAM, m), RULE_OK);
 }
 
@@ -254,15 +254,20 @@ static void a_registration_names_the_domain_the_user_and_the_contact(void **stat
     uint8_t room[2048];
     begin(&r);
     assert_int_equal(r.due, 1000);
-    send_one(&r, false, room, sizeof room, &m);
+    send_one(&r, REGISTRATION_ADD, room, sizeof room, &m);
     assert_span_text(m.request_uri, "sip:far.example");
     assert_span_text(m.to.uri, "sip:bob@far.example");
     assert_span_text(sip_header_value(&m, SIP_H_CONTACT), "<" CONTACT ">;expires=3600");
     assert_int_equal(m.cseq, 1);
     assert_int_equal(r.due, UINT64_MAX); /* nothing more is sent while an answer is awaited */
-    send_one(&r, true, room, sizeof room, &m);
+    send_one(&r, REGISTRATION_REMOVE, room, sizeof room, &m);
     assert_span_text(sip_header_value(&m, SIP_H_CONTACT), "<" CONTACT ">;expires=0");
     assert_int_equal(m.cseq, 2);
+    send_one(&r, REGISTRATION_REMOVE_ALL, room, sizeof room, &m);
+    assert_span_text(sip_header_value(&m, SIP_H_CONTACT), "*");
+    assert_span_text(sip_header_value(&m, SIP_H_EXPIRES), "0");
+    send_one(&r, REGISTRATION_LIST, room, sizeof room, &m);
+    assert_int_equal(sip_header_count(&m, SIP_H_CONTACT) + sip_header_count(&m, SIP_H_EXPIRES), 0);
 }
 
 static void it_is_refreshed_before_it_ends_and_as_the_registrar_granted(void **state)
