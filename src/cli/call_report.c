@@ -40,7 +40,10 @@ static void print_end(const struct call_event *event, uint64_t seconds)
 {
     switch (event->end) {
     case CALL_END_SELF:
-        printf("ended after %llu s\n", (unsigned long long)seconds);
+        if (event->status)
+            printf("cancelled (%d)\n", event->status);
+        else
+            printf("ended after %llu s\n", (unsigned long long)seconds);
         break;
     case CALL_END_OTHER:
         printf("%s by the other side after %llu s\n", event->status == 487 ? "cancelled" : "ended",

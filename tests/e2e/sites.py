@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import tempfile
 
 from craft import Party
@@ -76,12 +77,45 @@ class Home:
             options = ("--listen", "127.0.0.1:0", *options)
         return Listener(self, options, name or self.name)
 
+    def call(self, proxy, recipient, *options):
+        """Starts `sipseal call` as this user, which reports each event as a line of JSON."""
+        process = Process([self.site.sipseal, "call", "--json", "--as", self.name, "--proxy", proxy, *options,
+                           recipient], f"call as {self.name}", self.environment)
+        return Call(self.site, process)
+
     def send(self, proxy, recipient, text, *options, status=0):
         """`sipseal send` as this user; gives its report."""
         told = self.sipseal("send", "--json", "--as", self.name, "--proxy", proxy, *options, recipient, text,
                             status=None)
         assert told.returncode == status, f"exit status {told.returncode}, not {status}: {told.stderr.decode()}"
         return json.loads(told.stdout) if told.stdout else None
+
+
+class Call:
+    """`sipseal call`."""
+
+    def __init__(self, site, process):
+        self.process = process
+        site.at_end(self.stop)
+
+    def event(self, name, limit=30):
+        """The first event of that name, once it is there."""
+        return json.loads(self.process.wait_for(r'^\{"event": ?"' + name + '".*', limit=limit)[0])
+
+    def wait(self, status=0):
+        """Waits for the end; gives the event of the end, if there was one."""
+        code = self.process.wait(60)
+        assert code == status, f"exit status {code}, not {status}: {self.process.log()}"
+        ends = [line for line in self.process.lines if line.startswith('{"event":"ended"')]
+        return json.loads(ends[0]) if ends else None
+
+    def hang_up(self):
+        """What Ctrl-C does."""
+        self.process.process.send_signal(signal.SIGINT)
+
+    def stop(self):
+        if self.process.running():
+            self.process.stop()
 
 
 class Listener:
@@ -112,6 +146,11 @@ class Listener:
         """The report of one message, once it is there."""
         self.process.wait_for(r'^\{".*' + re.escape(json.dumps(call_id)))
         return next(report for report in self.reports() if report["call_id"] == call_id)
+
+    def event_of(self, call_id, name):
+        """The first report with that name of one call, once it is there."""
+        self.process.wait_for(r'^\{"event": ?"' + name + '".*' + re.escape(json.dumps(call_id)))
+        return next(r for r in self.reports() if r["call_id"] == call_id and r["event"] == name)
 
     def stop(self):
         if self.process.running():
