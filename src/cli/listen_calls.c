@@ -155,12 +155,17 @@ static uint64_t seconds_up(const struct listen_call *c)
 }
 
 /* An ACK may have brought the answer to this side's offer. */
-static void confirmed(const struct listen_calls *l, struct listen_call *c, const struct call_event *event,
+static void confirmed(struct listen_calls *l, struct listen_call *c, const struct call_event *event,
                       const struct message_report *report)
 {
     c->call.up_ms = cli_now_ms();
     show(report, event, "answer");
     call_report(l->answering.cli, c->call.call_id, event, 0);
+    if (!event->incoming || event->incoming->broken == RULE_OK)
+        return;
+    cli_note(l->answering.cli, "the answer does not hold: %s [%s]; the call is ended",
+             rule_sentence(event->incoming->broken), rule_name(event->incoming->broken));
+    calls_end(calls_of(l), cli_now_ms(), event->id);
 }
 
 void listen_calls_event(struct listen_calls *l, const struct call_event *event, const struct message_report *report)

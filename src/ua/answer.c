@@ -124,5 +124,7 @@ enum rule answer_judge(const struct incoming *answer, bool is_signed, bool seale
         return RULE_OK;
     if (!part || !is_proven(part))
         return part ? unproven(part) : RULE_SIGNATURE_ABSENT;
+    if (!sip_same_aor(part->proof.identity, answer->outline.source.context.to_uri))
+        return RULE_SIGNER_RETARGETED;
     return sealed && !(part->sealed && part->opened) ? RULE_ANSWER_UNSEALED : RULE_OK;
 }

@@ -30,6 +30,14 @@ static void way(struct phones *p, struct phone *phone, const struct call_event *
     calls_way(agent_calls(phone->agent), p->now_ms, event->id, event->fork, phone->no_way ? NULL : &found);
 }
 
+static void judge(const struct phones *p, struct phone *phone, const struct incoming *in)
+{
+    phone->judged = answer_judge(in, p->is_signed, p->sealed);
+    phone->answered_by[0] = 0;
+    if (in->received.part_count > 0 && in->received.part[0].proof.broken == RULE_OK)
+        snprintf(phone->answered_by, sizeof phone->answered_by, "%.*s", SPAN_ARGS(in->received.part[0].proof.identity));
+}
+
 static const char *end_word(enum call_end end)
 {
     static const char *const words[] = {[CALL_END_SELF] = "self", [CALL_END_OTHER] = "other",
@@ -50,10 +58,13 @@ static void call_event(struct phones *p, struct phone *phone, const struct call_
         phone->call = event->id;
         calls_set_contact(agent_calls(phone->agent), event->id, span_text(phone->contact));
         keep_session(phone, event->incoming);
+        answer_shape_clear(&phone->shape);
+        phone->shape_broken = answer_shape_of(event->incoming, p->scene.trust, SCENE_NOW, &phone->shape);
         note(phone, "offered ");
         break;
     case CALL_ANSWERED:
         keep_session(phone, event->incoming);
+        judge(p, phone, event->incoming);
         note(phone, "answered:%d ", event->status);
         break;
     case CALL_REOFFERED:
@@ -81,6 +92,7 @@ static void keep_sent(struct phone *phone, struct span bytes)
     assert_true(bytes.len < sizeof phone->sent[0]);
     memcpy(room, bytes.at, bytes.len);
     room[bytes.len] = 0;
+    phone->sent_len[phone->sent_count % PHONES_SENT_MAX] = bytes.len;
     phone->sent_count++;
     if (phone->lost)
         phone->taken = phone->sent_count;
@@ -99,14 +111,19 @@ void phone_drain(struct phones *p, struct phone *phone)
 
 /* --- the wire --- */
 
-void phone_receive(struct phones *p, struct phone *phone, const char *bytes)
+void phone_receive(struct phones *p, struct phone *phone, const char *text)
+{
+    phone_receive_bytes(p, phone, span_text(text));
+}
+
+void phone_receive_bytes(struct phones *p, struct phone *phone, struct span bytes)
 {
     const struct incoming *incoming;
     const struct agent_input input = {
         .flow = WIRE_FLOW,
         .reliable = phone->reliable,
         .source = {SPAN("127.0.0.1"), 7000},
-        .bytes = span_text(bytes),
+        .bytes = bytes,
         .now_ms = p->now_ms,
         .now = SCENE_NOW,
     };
@@ -118,9 +135,11 @@ static bool carry(struct phones *p, struct phone *from, struct phone *to)
 {
     if (from->taken == from->sent_count)
         return false;
-    char *copy = strdup(from->sent[from->taken++ % PHONES_SENT_MAX]);
+    size_t at = from->taken++ % PHONES_SENT_MAX, len = from->sent_len[at];
+    char *copy = malloc(len);
     assert_non_null(copy);
-    phone_receive(p, to, copy);
+    memcpy(copy, from->sent[at], len);
+    phone_receive_bytes(p, to, span_of(copy, len));
     free(copy);
     return true;
 }
@@ -154,21 +173,39 @@ void phones_pass(struct phones *p, uint64_t ms)
 
 /* --- what the users do --- */
 
+/* What Alice offers. */
+static void protect_offer(struct phones *p, const struct compose_identifiers *ids, struct sender_body *body)
+{
+    struct message_context context;
+    struct certificate *reader = p->scene.bob.certificate;
+    const struct answer_shape shape = {p->is_signed, p->sealed, p->sealed ? reader : NULL};
+    compose_context(ids, SPAN("INVITE"), SPAN("sip:" ALICE), SPAN("sip:" BOB), &context);
+    context.contact_uri = span_text(p->alice.contact);
+    assert_rule(answer_protect(&shape, &p->alice.signer, &context, SPAN(SDP), SCENE_NOW, &p->scene.arena, body), RULE_OK);
+}
+
 void phones_call(struct phones *p)
 {
     struct compose_identifiers ids;
-    uint8_t room[4096];
-    struct writer w = writer_over(room, sizeof room);
+    struct sender_body body;
+    struct writer headers = arena_writer(&p->scene.arena, 8192), w = arena_writer(&p->scene.arena, 32 * 1024);
+    assert_true(compose_identify(&ids, SCENE_NOW));
+    protect_offer(p, &ids, &body);
+    writer_text(&headers, "Contact: <sip:alice@127.0.0.1:7000>\r\n");
+    const char *date = strstr((const char *)body.headers.at, "\r\n");
+    if (p->is_signed) /* the request has it already */
+        body.headers = span_part(body.headers, (size_t)(date + 2 - (const char *)body.headers.at), body.headers.len);
+    writer_put(&headers, body.headers);
     const struct compose_way where = {p->alice.reliable ? SIP_TCP : SIP_UDP, SPAN_INIT("127.0.0.1:7000")};
     const struct compose_draft draft = {
         .method = SPAN("INVITE"),
         .request_uri = SPAN("sip:" BOB),
         .from_uri = SPAN("sip:" ALICE),
         .to_uri = SPAN("sip:" BOB),
-        .headers = SPAN("Contact: <sip:alice@127.0.0.1:7000>\r\n" SDP_HEADERS),
-        .body = SPAN(SDP),
+        .headers = writer_span(&headers),
+        .body = body.body,
     };
-    assert_true(compose_identify(&ids, SCENE_NOW) && compose_request(&w, &ids, &where, &draft));
+    assert_true(compose_request(&w, &ids, &where, &draft));
     const struct call_draft call = {
         .request = writer_span(&w),
         .branch = span_text(ids.branch),
@@ -182,8 +219,14 @@ void phones_call(struct phones *p)
 void phone_answer(struct phones *p, struct phone *phone, int status)
 {
     struct call_answer answer = {.status = status};
-    if (status >= 200 && status < 300)
-        answer = (struct call_answer){status, SPAN(SDP_HEADERS), SPAN(SDP)};
+    struct message_context context;
+    struct sender_body body;
+    if (status >= 200 && status < 300) {
+        assert_true(calls_answer_context(agent_calls(phone->agent), phone->call, status, &context));
+        assert_rule(answer_protect(&phone->shape, &phone->signer, &context, SPAN(SDP), SCENE_NOW, &p->scene.arena, &body),
+                    RULE_OK);
+        answer = (struct call_answer){status, body.headers, body.body};
+    }
     assert_true(calls_respond(agent_calls(phone->agent), p->now_ms, phone->call, &answer));
     phone_drain(p, phone);
 }
@@ -281,6 +324,8 @@ static void open_phone(struct phones *p, struct phone *phone, const struct ident
                        const char *contact)
 {
     phone->contact = contact;
+    assert_true(party_parse(span_text(aor), &phone->self));
+    phone->signer = (struct answer_signer){.self = &phone->self, .identity = identity};
     phone->reliable = true;
     phone->recipient = (struct recipient){
         .identity = {identity}, .identity_count = 1, .trust = p->scene.trust, .window = PROOF_WINDOW_DEFAULT};
@@ -305,6 +350,8 @@ int phones_open(void **state)
 int phones_close(void **state)
 {
     struct phones *p = *state;
+    answer_shape_clear(&p->alice.shape);
+    answer_shape_clear(&p->bob.shape);
     agent_free(p->alice.agent);
     agent_free(p->bob.agent);
     scene_close(&p->scene);
