@@ -59,8 +59,8 @@ bool next_hop_way(struct net_loop *loop, struct span uri, const struct net_place
     uint64_t opened;
     if (place && leads_to(uri, place) && next_hop_way_over(loop, flow, place->transport, way))
         return true;
-    if (!net_place_of_uri(uri, &found, &problem))
-        return false;
+    if (!net_place_of_uri(uri, &found, &problem)) /* a name that only the proxy knows leads through the proxy */
+        return place && next_hop_way_over(loop, flow, place->transport, way);
     if (found.transport == SIP_TRANSPORT_NONE)
         found.transport = SIP_UDP;
     if (place && found.transport == place->transport && net_same_address(&found, place) &&

@@ -271,6 +271,27 @@ def a_call_goes_through_sipseald_and_kamailio_that_both_stay_on_its_way():
     assert call.wait(0)["by"] == "other"
 
 
+@case
+def over_tls_a_call_is_answered_and_the_caller_hangs_up():
+    w = world()
+    keys = os.path.join(w.site.path, "tls")
+    w.alice.sipseal("ca", "issue", "--ca", w.site.ca, "-o", keys, "--tls", "localhost")
+    listen = ["tcp://127.0.0.1:0", "tls://127.0.0.1:0"]
+    daemon = Daemon(w.site, PROXY1, server={"listen": listen},
+                    tls={"certificate": os.path.join(keys, "localhost.tls.pem"),
+                         "private_key": os.path.join(keys, "localhost.tls.key"),
+                         "trust": os.path.join(keys, "trust.pem")}).start()
+    uri = f"sip:localhost:{daemon.address('tls')[1]};transport=tls"
+    bob = w.bob_home.listen("--json", "--register", daemon.uri("tcp"))
+    call = w.alice.call(uri, w.far, "--duration", "1")
+    call_id = call.event("answer")["call_id"]
+    bob.event_of(call_id, "confirmed")
+    assert call.wait()["by"] == "self"
+    assert bob.event_of(call_id, "ended")["by"] == "other"
+    bob.stop()
+    daemon.stop()
+
+
 # --- other phones ---
 
 @case
