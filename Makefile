@@ -13,6 +13,7 @@ help:
 	@echo 'make test     installs what tests need, builds with sanitizers in $(BUILD_TEST)/, runs every test'
 	@echo 'make demo     shows on this machine, with real daemons, who on the path can read a message'
 	@echo 'make bench    measures, and compares with what OpenSSL needs at least: docs/performance.md'
+	@echo 'make bench-relay  measures relaying alone, beside Kamailio where that is installed'
 	@echo 'make mutants  breaks each security rule in turn, and looks whether its test notices: docs/testing.md'
 	@echo 'make fuzz     gives each parser what a fuzzer thinks up, for SECONDS (60) each: docs/testing.md'
 	@echo 'make install-check  proves make demo and make test on a fresh Debian 12, in a chroot (root)'
@@ -48,6 +49,9 @@ bench: deps
 	ninja -C $(BUILD)
 	tests/bench/bench $(BUILD) $(BENCH)
 
+bench-relay:
+	@$(MAKE) --no-print-directory bench BENCH='--only relay $(BENCH)'
+
 # MUTANT=name: one of tests/mutants/*.patch, or those whose names contain it.
 mutants:
 	@scripts/deps test
@@ -81,4 +85,4 @@ uninstall:
 clean:
 	rm -rf $(BUILD) $(BUILD_TEST) $(BUILD_FUZZ)
 
-.PHONY: all help deps test demo bench mutants fuzz install uninstall install-check clean
+.PHONY: all help deps test demo bench bench-relay mutants fuzz install uninstall install-check clean
