@@ -43,6 +43,7 @@ enum sip_header_id {
     SIP_H_CSEQ,
     SIP_H_CONTACT,
     SIP_H_MAX_FORWARDS,
+    SIP_H_MAX_BREADTH,
     SIP_H_ROUTE,
     SIP_H_RECORD_ROUTE,
     SIP_H_PROXY_REQUIRE,

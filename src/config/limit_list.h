@@ -25,6 +25,7 @@ enum limit_kind { LIMIT_NUMBER, LIMIT_TIME };
     X(bindings, LIMIT_NUMBER, 100000, 1, 10000000)                                                                     \
     X(bindings_per_user, LIMIT_NUMBER, 10, 1, 32)                                                                      \
     X(branches, LIMIT_NUMBER, 10, 1, 32)                                                                               \
+    X(breadth, LIMIT_NUMBER, 60, 1, 1000)                                                                              \
     X(log_lines, LIMIT_NUMBER, 2000, 1, 1000000)                                                                       \
     X(idle_seconds, LIMIT_TIME, 600, 1, 86400)                                                                         \
     X(ringing_seconds, LIMIT_TIME, 200, 181, 86400)                                                                    \

@@ -160,6 +160,8 @@ static void admit_forwarding(struct proxy *p, struct pass *pass, const struct si
     if (rule == RULE_OK && !pass->ack && refuse_extensions(p, pass, m, SIP_H_PROXY_REQUIRE))
         return;
     if (rule == RULE_OK)
+        rule = breadth_take(p, pass, m);
+    if (rule == RULE_OK)
         rule = note_target(p, pass, target);
     if (rule != RULE_OK) {
         refuse_pass(p, pass, m, rule);

@@ -151,7 +151,8 @@ static bool is_open(const struct pass *pass)
 /* A branch has ended without a 2xx: the next ones start, or the pass answers. */
 static void go_on(struct proxy *p, struct pass *pass)
 {
-    if (branches_under_way(pass) || !pass_read(p, pass, &p->message))
+    bool waits = branches_under_way(pass) && !branches_next(pass);
+    if (waits || !pass_read(p, pass, &p->message))
         return;
     branches_start(p, pass, &p->message);
     if (!branches_under_way(pass))

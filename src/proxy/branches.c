@@ -64,7 +64,7 @@ void branches_free(struct pass *pass)
     pass->branch_count = 0;
 }
 
-static bool is_under_way(const struct branch *b)
+bool branch_under_way(const struct branch *b)
 {
     return b->state != BRANCH_LATER && b->state != BRANCH_SPARE && b->state != BRANCH_DONE;
 }
@@ -72,7 +72,7 @@ static bool is_under_way(const struct branch *b)
 bool branches_under_way(const struct pass *pass)
 {
     for (size_t i = 0; i < pass->branch_count; i++)
-        if (is_under_way(&pass->branch[i]))
+        if (branch_under_way(&pass->branch[i]))
             return true;
     return false;
 }
@@ -81,7 +81,7 @@ bool branches_under_way(const struct pass *pass)
 
 static struct branch_list *list_of(struct proxy *p, const struct branch *b)
 {
-    if (!is_under_way(b))
+    if (!branch_under_way(b))
         return NULL;
     if (b->state == BRANCH_CANCELLING)
         return &p->cancelling;
@@ -147,6 +147,7 @@ static void start(struct proxy *p, struct branch *b, const struct sip_message *m
     enum rule rule = branch_send(p, b, m);
     for (struct branch *next; rule != RULE_OK && (next = spare_of(b)); b = next) {
         branch_enter(p, b, BRANCH_DONE);
+        next->breadth = b->breadth;
         rule = branch_send(p, next, m);
     }
     branch_enter(p, b, rule == RULE_OK ? BRANCH_CALLING : BRANCH_DONE);
@@ -162,31 +163,35 @@ bool branch_replace(struct proxy *p, struct branch *b)
     if (!spare || !pass_read(p, b->pass, &p->message))
         return false;
     branch_enter(p, b, BRANCH_DONE);
+    spare->breadth = b->breadth;
     start(p, spare, &p->message);
     return spare->state != BRANCH_DONE || branches_under_way(b->pass);
 }
 
-/* The first that has not begun, and all of its q; false when there is none. */
-static bool start_next(struct proxy *p, struct pass *pass, const struct sip_message *m)
+/* Lower q waits until none of higher q is under way. */
+struct branch *branches_next(const struct pass *pass)
 {
-    struct branch *end = pass->branch + pass->branch_count, *first = pass->branch;
-    while (first < end && first->state != BRANCH_LATER)
-        first++;
-    for (struct branch *b = first; b < end && b->q == first->q; b++)
-        if (b->state == BRANCH_LATER)
-            start(p, b, m);
-    return first < end;
+    struct branch *end = pass->branch + pass->branch_count, *next = pass->branch;
+    while (next < end && next->state != BRANCH_LATER)
+        next++;
+    for (const struct branch *b = pass->branch; b < next; b++)
+        if (branch_under_way(b) && next < end && b->q != next->q)
+            return NULL;
+    return next < end && breadth_left(pass) > 0 ? next : NULL;
 }
 
 void branches_start(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
-    while (!branches_under_way(pass))
-        if (!start_next(p, pass, m))
-            return;
+    struct branch *b;
+    while ((b = branches_next(pass)) != NULL) {
+        b->breadth = breadth_for(pass, b);
+        start(p, b, m);
+    }
 }
 
 static void forward_ack(struct proxy *p, struct pass *pass, const struct sip_message *m)
 {
+    pass->branch[0].breadth = pass->breadth;
     enum rule rule = send_stateless(p, &pass->branch[0], m);
     if (rule != RULE_OK) {
         refuse_pass(p, pass, m, rule);
@@ -314,7 +319,7 @@ static void gather(struct proxy *p, struct pass *pass)
     branches_cancel(p, pass);
     for (size_t i = 0; i < pass->branch_count; i++) {
         struct branch *b = &pass->branch[i];
-        if (!is_under_way(b))
+        if (!branch_under_way(b))
             continue;
         sip_transaction_abandon(p->transactions, b->client);
         branch_enter(p, b, BRANCH_DONE);

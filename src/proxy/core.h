@@ -8,7 +8,7 @@
  *
  * The pass owns its branches, all made at once when its targets are known, and keeps them until no transaction names
  * one: `user` of a server transaction is the pass, of a client transaction (a CANCEL's too) the branch. Branches of equal q
- * start together, the next q when those have ended without success. Each branch ends once, by a final response or by
+ * start together as far as Max-Breadth lets them, the next q when those have ended without success. Each branch ends once, by a final response or by
  * what counts as one (no answer: 408, no connection: 503); what ends it goes to the pass (best.c), which answers at
  * once (2xx), waits for the others, starts the next ones, or answers with the best of all (16.7). After its answer a pass is
  * PASS_DONE; of an INVITE it still passes on each 2xx as long as the server transaction takes it (RFC 6026 7.1).
@@ -30,11 +30,11 @@
 #include "sipseal/verdict.h"
 
 enum {
-    /* What this proxy may add to a request: Via, received and rport, Max-Forwards, Content-Length, two Record-Routes, a
+    /* What this proxy may add to a request: Via, received and rport, Max-Forwards, Max-Breadth, Content-Length, two Record-Routes, a
      * Route, and a longer Request-URI. What comes nearer than that to what a message may have is not forwarded, so that
      * a CANCEL and an ACK can be made of what was. */
     PROXY_EDIT_BYTES = 4096,
-    PROXY_EDIT_LINES = 6,
+    PROXY_EDIT_LINES = 7,
     REQUEST_BYTES_MAX = 256 * 1024 * 1024, /* of the requests that passes keep until they are answered */
     ANSWER_HEADERS_MAX = 26 * 1024, /* bytes of further header lines in a response of the proxy's own */
     REGISTRATION_ROOM = LOCATION_USER_CONTACTS_MAX * (LOCATION_URI_MAX + LOCATION_INSTANCE_MAX + 96) +
@@ -96,6 +96,7 @@ struct branch {
     struct packet *contact;  /* takes the place of the Request-URI; null: it stays */
     struct packet *route;    /* to be the Route (RFC 3327 5.4); null: none */
     unsigned q;
+    uint32_t breadth;     /* what it has of the pass's; see breadth.c */
     bool moved_to_stream; /* the hop was UDP, but the message is too long for a datagram */
     bool moved_back;      /* there was no connection, so it went by UDP after all (18.1.1) */
     bool cancel_due;      /* CANCEL follows the first provisional response (9.1) */
@@ -134,6 +135,7 @@ struct pass {
     bool record_route;      /* this proxy stays on the way of the dialog */
     struct branch *branch;
     size_t branch_count;
+    uint32_t breadth; /* the Incoming Max-Breadth (RFC 5393 5.3.2) */
     struct best best;
     struct proxy_source source; /* its peer is there only while the request arrives */
     struct share_peer peer;     /* whose share of the vaults it takes */
@@ -340,8 +342,11 @@ void forward(struct proxy *p, struct pass *pass, const struct sip_message *m);
 bool branches_new(struct pass *pass, const struct target *target, size_t max);
 void branches_free(struct pass *pass);
 bool branches_under_way(const struct pass *pass);
-/* Starts those whose turn it is, if none is under way. `m` is the request. */
+/* The one whose turn has come and which Max-Breadth lets begin; null when there is none. */
+struct branch *branches_next(const struct pass *pass);
+/* Starts those whose turn it is. `m` is the request. */
 void branches_start(struct proxy *p, struct pass *pass, const struct sip_message *m);
+bool branch_under_way(const struct branch *b);
 void branch_enter(struct proxy *p, struct branch *b, enum branch_state state);
 /* Nobody wants an answer of this pass's branches any more: those of an INVITE are cancelled (16.10), and no other
  * starts. */
@@ -356,6 +361,14 @@ void branch_failed(struct proxy *p, struct branch *b);
 void pass_cancel(struct proxy *p, struct pass *pass);
 void branches_tick(struct proxy *p);
 uint64_t branches_deadline(const struct proxy *p);
+
+/* breadth.c */
+/* Reads Max-Breadth, which becomes that of the pass. RULE_SIP_SYNTAX, RULE_SIP_HEADER_TWICE. */
+enum rule breadth_take(const struct proxy *p, struct pass *pass, const struct sip_message *m);
+/* What of it is in no branch. */
+uint32_t breadth_left(const struct pass *pass);
+/* What of it goes to a branch that begins now; 0: it has to wait until another one ends. */
+uint32_t breadth_for(const struct pass *pass, const struct branch *b);
 
 /* best.c: what the ends of branches lead to. */
 /* It has no final response and counts as having one, for `rule`. */

@@ -101,6 +101,7 @@ struct texts {
     uint8_t client_via[SIP_HEADER_LINE_MAX + ADDRESS_TEXT_MAX + NUMBER_LINE_MAX];
     uint8_t host[ADDRESS_TEXT_MAX];
     uint8_t hops[NUMBER_LINE_MAX];
+    uint8_t breadth[NUMBER_LINE_MAX];
     uint8_t length[NUMBER_LINE_MAX];
     uint8_t route[SIP_HEADER_LINE_MAX];
     uint8_t record_route[RECORD_ROUTE_MAX];
@@ -126,7 +127,8 @@ size_t branch_local(const struct proxy *p, const struct branch *b)
     return routing_local(&p->routing, &b->hop);
 }
 
-/* Our Via, and Max-Forwards where the request has none (16.6 steps 3 and 8). `rport` asks for the response to come back
+/* Our Via, and Max-Forwards and Max-Breadth where the request has none (16.6 steps 3 and 8, RFC 5393 5.3.3). `rport`
+ * asks for the response to come back
  * to the port that the request leaves from (RFC 3581). */
 static void edit_own_via(struct proxy *p, const struct branch *b, struct sip_edits *e, const struct sip_message *m,
                          struct texts *t, struct span branch)
@@ -147,6 +149,11 @@ static void edit_own_via(struct proxy *p, const struct branch *b, struct sip_edi
     if (!m->has_max_forwards) {
         writer_text(&w, "Max-Forwards: ");
         writer_decimal(&w, SIP_MAX_FORWARDS);
+        writer_text(&w, "\r\n");
+    }
+    if (sip_header_count(m, SIP_H_MAX_BREADTH) == 0) {
+        writer_text(&w, "Max-Breadth: ");
+        writer_decimal(&w, b->breadth);
         writer_text(&w, "\r\n");
     }
     e->full |= w.full;
@@ -171,6 +178,15 @@ static void edit_max_forwards(struct sip_edits *e, const struct sip_message *m, 
         return;
     writer_decimal(&w, m->max_forwards - 1);
     sip_edit_replace(e, m, sip_header_value(m, SIP_H_MAX_FORWARDS), writer_span(&w));
+}
+
+static void edit_max_breadth(const struct branch *b, struct sip_edits *e, const struct sip_message *m, struct texts *t)
+{
+    struct writer w = writer_over(t->breadth, sizeof t->breadth);
+    struct span value = sip_header_value(m, SIP_H_MAX_BREADTH);
+    writer_decimal(&w, b->breadth);
+    if (value.len > 0 && !span_equal(value, writer_span(&w)))
+        sip_edit_replace(e, m, value, writer_span(&w));
 }
 
 /* received and rport in the Via of who sent it to us (18.2.1, RFC 3581 4). */
@@ -276,6 +292,7 @@ static bool compose(struct proxy *p, const struct branch *b, const struct sip_me
     edit_record_route(p, b, &edits, m, t);
     edit_client_via(b, &edits, m, t);
     edit_max_forwards(&edits, m, t);
+    edit_max_breadth(b, &edits, m, t);
     edit_content_length(b, &edits, m, t);
     bool composed = !edits.full && sip_edits_apply(&edits, m, &w);
     *out = writer_span(&w);

@@ -13,7 +13,7 @@
  *
  * What it does today, and what not:
  * - Requests are forwarded statefully (RFC 3261 16, RFC 6026), to one target or to all contacts of a user: those of
- *   equal q at once, the next q when all of them have failed. A redirection (3xx) is passed on, not followed. INVITE gets 100
+ *   equal q at once as far as Max-Breadth allows (RFC 5393 5), the next q when all of them have failed. A redirection (3xx) is passed on, not followed. INVITE gets 100
  *   at once, all its other provisional responses and each 2xx are passed on; CANCEL is answered here and ends the
  *   branches, and is 481 when no such INVITE is open, since none is forwarded without state (departure from 16.10).
  * - The ACK of a 2xx is forwarded without state (16.11); it is examined like its INVITE, and never answered.

@@ -37,6 +37,7 @@ static const struct header_name header_names[] = {
     {SIP_H_SEALED_FOR, SPAN_INIT("sealed-for")},
     {SIP_H_UNSUPPORTED, SPAN_INIT("unsupported")},
     {SIP_H_RETRY_AFTER, SPAN_INIT("retry-after")},
+    {SIP_H_MAX_BREADTH, SPAN_INIT("max-breadth")},
     {SIP_H_MAX_FORWARDS, SPAN_INIT("max-forwards")},
     {SIP_H_CONTENT_TYPE, SPAN_INIT("content-type")},
     {SIP_H_RECORD_ROUTE, SPAN_INIT("record-route")},
@@ -58,8 +59,8 @@ enum { HEADER_NAMES = sizeof header_names / sizeof header_names[0], HEADER_NAME_
 
 /* Where names of each length begin in the table; the last entry ends it. */
 static const uint8_t names_of_length[HEADER_NAME_MAX + 2] = {
-    0,  0,  10, 11, 12, 15, 16, 16, 22, 22, 24, 26, 28, 32, 34,
-    35, 35, 37, 37, 39, 42, 42, 42, 42, 42, 42, HEADER_NAMES,
+    0,  0,  10, 11, 12, 15, 16, 16, 22, 22, 24, 26, 29, 33, 35,
+    36, 36, 38, 38, 40, 43, 43, 43, 43, 43, 43, HEADER_NAMES,
 };
 
 enum sip_header_id sip_header_id_of(struct span name)

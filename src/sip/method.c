@@ -71,6 +71,7 @@ static const struct phrase phrases[] = {
     {423, "Interval Too Brief"},
     {430, "Flow Failed"},
     {439, "First Hop Lacks Outbound Support"},
+    {440, "Max-Breadth Exceeded"},
     {469, "Bad Info Package"},
     {480, "Temporarily Unavailable"},
     {481, "Call/Transaction Does Not Exist"},

@@ -101,7 +101,8 @@ static bool expect_value(struct flow *f)
 
 static bool is_changed_by_proxies(enum sip_header_id id)
 {
-    return id == SIP_H_VIA || id == SIP_H_MAX_FORWARDS || id == SIP_H_RECORD_ROUTE || id == SIP_H_ROUTE;
+    return id == SIP_H_VIA || id == SIP_H_MAX_FORWARDS || id == SIP_H_MAX_BREADTH || id == SIP_H_RECORD_ROUTE ||
+           id == SIP_H_ROUTE;
 }
 
 static const struct sip_header *next_untouched(const struct sip_message *m, size_t *at)
@@ -130,7 +131,8 @@ static bool same_but_for_the_path(struct flow *f, const struct sip_message *left
     return span_equal(left->body, parsed.body) ? true : flow_fail(f, "the body is another one");
 }
 
-/* untouched udp|tcp ADDRESS: the message was forwarded there, with nothing changed but Via, Max-Forwards, Route */
+/* untouched udp|tcp ADDRESS: the message was forwarded there, with nothing changed but Via, Max-Forwards, Max-Breadth,
+ * Route, Record-Route */
 static bool expect_untouched(struct flow *f)
 {
     static struct sip_message left;
