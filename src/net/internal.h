@@ -79,7 +79,8 @@ struct transports {
     size_t connection_count;
     size_t output_pending; /* connections with bytes to write */
     struct event *sweep;
-    uint8_t *input; /* NET_READ_MAX bytes */
+    uint8_t *input;  /* NET_READ_MAX bytes */
+    uint8_t *record; /* TLS_RECORD_MAX bytes, to write several messages as one record */
 
     struct transports_counters counters;
 };

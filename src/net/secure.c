@@ -117,10 +117,21 @@ static enum transfer send_pieces(struct connection *c, size_t *sent)
     return n >= 0 ? TRANSFER_DONE : transfer_of_error();
 }
 
-enum transfer transfer_out(struct connection *c, size_t *sent)
+/* What waits goes into one record as far as it fits. What is offered again begins with the same bytes. */
+static struct span gather_record(struct connection *c)
 {
     const struct output *o = STAILQ_FIRST(&c->output);
+    struct writer w = writer_over(c->owner->record, TLS_RECORD_MAX);
+    if (!STAILQ_NEXT(o, link) || o->len - o->sent >= TLS_RECORD_MAX)
+        return span_of(o->bytes + o->sent, o->len - o->sent);
+    for (; o && !w.full; o = STAILQ_NEXT(o, link))
+        writer_put(&w, span_of(o->bytes + o->sent, o->len - o->sent));
+    return writer_span(&w);
+}
+
+enum transfer transfer_out(struct connection *c, size_t *sent)
+{
     if (c->tls)
-        return transfer_of(tls_write(c->tls, span_of(o->bytes + o->sent, o->len - o->sent), sent));
+        return transfer_of(tls_write(c->tls, gather_record(c), sent));
     return send_pieces(c, sent);
 }

@@ -18,7 +18,8 @@ struct transports *transports_new(struct event_base *base, const struct transpor
     t->owner = *owner;
     t->udp = udp_batch_new();
     t->input = malloc(NET_READ_MAX);
-    if (t->udp && t->input && connections_open(t))
+    t->record = malloc(TLS_RECORD_MAX);
+    if (t->udp && t->input && t->record && connections_open(t))
         return t;
     transports_free(t);
     return NULL;
@@ -34,6 +35,7 @@ void transports_free(struct transports *t)
     udp_batch_free(t->udp);
     tls_context_release(t->tls);
     free(t->input);
+    free(t->record);
     free(t);
 }
 

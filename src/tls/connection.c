@@ -7,6 +7,8 @@
 
 #include "tls/internal.h"
 
+enum { READ_AHEAD_MIN = 3 * TLS_RECORD_MAX };
+
 /* --- beginning and end --- */
 
 static struct tls *new_connection(struct tls_context *c, int fd)
@@ -123,6 +125,8 @@ enum tls_step tls_handshake(struct tls *t, int64_t now, enum rule *why)
     return step;
 }
 
+/* As many records as the socket holds come in one system call, where all that can come so (a buffer of the library's, a
+ * little more than a record) has room besides the record that is read: then none stays inside. */
 enum tls_step tls_read(struct tls *t, uint8_t *at, size_t cap, size_t *got)
 {
     enum tls_step step;
@@ -130,10 +134,11 @@ enum tls_step tls_read(struct tls *t, uint8_t *at, size_t cap, size_t *got)
     ERR_clear_error();
     do {
         size_t n = 0;
+        SSL_set_read_ahead(t->ssl, cap - *got >= READ_AHEAD_MIN);
         int result = SSL_read_ex(t->ssl, at + *got, cap - *got, &n);
         step = result == 1 ? TLS_DONE : step_of(t, result);
         *got += n;
-    } while (step == TLS_DONE && cap - *got >= TLS_RECORD_MAX);
+    } while (step == TLS_DONE && cap - *got >= TLS_RECORD_MAX && SSL_has_pending(t->ssl));
     ERR_clear_error();
     return *got > 0 ? TLS_DONE : step;
 }
