@@ -130,15 +130,17 @@ enum tls_step tls_handshake(struct tls *t, int64_t now, enum rule *why)
 enum tls_step tls_read(struct tls *t, uint8_t *at, size_t cap, size_t *got)
 {
     enum tls_step step;
+    bool ahead;
     *got = 0;
     ERR_clear_error();
     do {
         size_t n = 0;
-        SSL_set_read_ahead(t->ssl, cap - *got >= READ_AHEAD_MIN);
+        ahead = cap - *got >= READ_AHEAD_MIN;
+        SSL_set_read_ahead(t->ssl, ahead);
         int result = SSL_read_ex(t->ssl, at + *got, cap - *got, &n);
         step = result == 1 ? TLS_DONE : step_of(t, result);
         *got += n;
-    } while (step == TLS_DONE && cap - *got >= TLS_RECORD_MAX && SSL_has_pending(t->ssl));
+    } while (step == TLS_DONE && cap - *got >= TLS_RECORD_MAX && (!ahead || SSL_has_pending(t->ssl)));
     ERR_clear_error();
     return *got > 0 ? TLS_DONE : step;
 }

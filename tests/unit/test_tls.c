@@ -1,6 +1,7 @@
 /* TLS over a pair of sockets: both ends of src/tls, and OpenSSL's own client. RFC 5922 7; protocol.md 8. */
 #include "test.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -366,6 +367,29 @@ static void a_record_is_begun_only_where_all_of_it_has_room(void **state)
     assert_int_equal(n, sizeof got);
 }
 
+/* Many records come in one system call where there is room for all of them; what does not come out stays in the socket,
+ * where poll sees it. */
+static void nothing_that_is_read_ahead_is_out_of_polls_sight(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t got[4 * TLS_RECORD_MAX];
+    static const size_t sizes[] = {100, TLS_RECORD_MAX, 700, 700, TLS_RECORD_MAX - 1, 1, 3000, 3000, 3000, 3000, 3000};
+    static const size_t rooms[] = {sizeof got, 3 * TLS_RECORD_MAX, 3 * TLS_RECORD_MAX - 1, TLS_RECORD_MAX};
+    ends(f, &(struct shown)ONE, NULL);
+    assert_true(shake_hands(f, "one.example", TLS_CLIENTS_OPTIONAL, PKI_NOW));
+    for (size_t r = 0; r < sizeof rooms / sizeof *rooms; r++) {
+        size_t total = 0, in = 0, n;
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++, total += n)
+            assert_int_equal(tls_write(f->at_client, span_of(got, sizes[i]), &n), TLS_DONE);
+        for (; in < total; in += n) {
+            struct pollfd seen = {.fd = f->pair[0], .events = POLLIN};
+            assert_int_equal(poll(&seen, 1, 0), 1);
+            assert_int_equal(tls_read(f->at_server, got, rooms[r], &n), TLS_DONE);
+        }
+        assert_int_equal(in, total);
+    }
+}
+
 /* RFC 8446 6.1 asks for close_notify; SIP is framed by Content-Length, and peers do without. */
 static void an_end_without_a_word_is_an_end(void **state)
 {
@@ -399,6 +423,7 @@ int main(void)
         CASE(suites_without_forward_secrecy_or_aead_are_refused),
         CASE(much_is_carried_in_order_however_it_is_cut),
         CASE(a_record_is_begun_only_where_all_of_it_has_room),
+        CASE(nothing_that_is_read_ahead_is_out_of_polls_sight),
         CASE(an_end_without_a_word_is_an_end),
         CASE(it_rehearses),
     };
