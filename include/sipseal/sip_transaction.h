@@ -90,12 +90,18 @@ struct sip_client {
     struct span method;     /* of CSeq */
     uint64_t flow;          /* where it goes */
     bool reliable;          /* the transport retransmits by itself */
+    bool written_again;     /* the user writes the same bytes anew whenever they are to be sent again: then their
+                               SIP_EVENT_SEND has none. Not for INVITE, whose ACK and CANCEL are made of it */
     void *user;
 };
 
 /* Begins a client transaction; SIP_EVENT_SEND follows. RULE_OVERLOAD when there is no room, RULE_NO_MEMORY,
  * RULE_SIP_METHOD for ACK, RULE_INTERNAL when the branch is in use. */
 enum rule sip_client_start(struct sip_transactions *t, uint64_t now, const struct sip_client *client, uint64_t *id);
+
+/* A request that is `written_again`, and was sent, is kept from now on as it was: its user can no longer write the same.
+ * False when there is no memory: then it is sent no more. A stale id, or one that needs no request, does nothing. */
+bool sip_client_keep(struct sip_transactions *t, uint64_t id, struct span request);
 
 /* Begins the client transaction of the CANCEL of an INVITE that was sent (RFC 3261 9.1), over its flow.
  * RULE_SIP_NO_TRANSACTION when it has no provisional response yet (then it must wait for one) or a final one already;
@@ -114,7 +120,8 @@ enum sip_respond {
 };
 
 /* Answers with `response`, whose status code is `status`; its bytes are copied, and kept for retransmission unless they
- * are a 2xx to INVITE, which its user sends again (RFC 3261 13.3.1.4) or forwards again. */
+ * are a 2xx to INVITE, which its user sends again (RFC 3261 13.3.1.4) or forwards again, or a 100, for which
+ * SIP_EVENT_TRYING_DUE asks again. */
 enum sip_respond sip_server_respond(struct sip_transactions *t, uint64_t now, uint64_t id, int status,
                                     struct span response);
 
@@ -153,7 +160,7 @@ void sip_transactions_tick(struct sip_transactions *t, uint64_t now);
 enum sip_event_kind {
     SIP_EVENT_SEND,        /* send `bytes` over `flow` */
     SIP_EVENT_TRYING_DUE,  /* server: nothing was answered for so long that a 100 must be sent now (RFC 4320 4.1, RFC
-                              3261 17.2.1) */
+                              3261 17.2.1), or the request came again after a 100 */
     SIP_EVENT_TIMEOUT,     /* client: no final response came (timer F), or none at all (timer B). Server: no final
                               response was given in time, so none will be sent (RFC 4320 4.2), or no ACK came (timer
                               H). The transaction has ended. */
@@ -169,7 +176,8 @@ struct sip_event {
     uint64_t flow;
     bool reliable;
     bool again;        /* SIP_EVENT_SEND: a retransmission */
-    struct span bytes; /* SIP_EVENT_SEND: valid until the next call of any function above or of sip_transaction_next */
+    struct span bytes; /* SIP_EVENT_SEND: valid until the next call of any function above or of sip_transaction_next.
+                          Empty: what is `written_again` */
 };
 
 /* The next event; false when there is none. */

@@ -232,6 +232,23 @@ void forward(struct proxy *p, struct pass *pass, const struct sip_message *m)
         best_answer(p, pass, m);
 }
 
+static void keep_sent(struct proxy *p, const struct pass *pass)
+{
+    for (size_t i = 0; i < pass->branch_count; i++) {
+        const struct branch *b = &pass->branch[i];
+        struct span bytes;
+        if (b->client && branch_under_way(b) && !pass->invite && branch_write_again(p, b, &bytes))
+            sip_client_keep(p->transactions, b->client, bytes);
+    }
+}
+
+void branches_keep_sent(struct proxy *p)
+{
+    for (size_t i = 0; i < p->block_count; i++)
+        for (size_t j = 0; j < PASSES_IN_BLOCK; j++)
+            keep_sent(p, &p->block[i][j]);
+}
+
 /* --- cancelling --- */
 
 /* Before a provisional response there is nothing to cancel yet (9.1). What cannot be cancelled for want of room ends by

@@ -42,6 +42,7 @@ enum {
     PASSES_IN_BLOCK = 256,
     PASSES_FOR_ACKS = 256, /* beyond limits.transactions: a call that was answered dies without its ACK */
     HASH_KEY_LEN = 16,
+    BRANCH_RANDOM = 12, /* bytes of a branch parameter that nobody can guess */
     FORMER_VIAS_MAX = 2 * CONFIG_LISTEN_MAX, /* the latest ones */
     FORMER_VIA_MS = 64 * SIP_T1_MS + SIP_T4_MS, /* Timer F, and what is still in the network */
 };
@@ -87,6 +88,7 @@ struct branch {
     struct pass *pass;
     enum branch_state state;
     uint64_t client, cancel; /* transactions; 0: ended, or not begun */
+    uint8_t random[BRANCH_RANDOM]; /* of its branch parameter */
     struct hop hop;          /* where it goes */
     struct packet *host;     /* TLS: whom a connection to `hop` must lead to; null: nobody will do */
     uint64_t flow;           /* the UDP socket from which it goes there, or the connection over which; 0: any stream that
@@ -140,7 +142,7 @@ struct pass {
     struct proxy_source source; /* its peer is there only while the request arrives */
     struct share_peer peer;     /* whose share of the vaults it takes */
     struct share_item share;    /* WAITING: in the line of its peer */
-    struct packet *request; /* as it was received; until there is a final answer */
+    struct packet *request; /* as it was received; until there is a final answer, and no branch may send it again */
     struct packet *record;  /* kept while the store looks, when a replay would only be noted */
     struct hop reply;       /* where its responses go: see reply_hop */
     struct packet *reply_host; /* TLS: whom a new connection to `reply` must lead to */
@@ -384,6 +386,11 @@ void best_answer(struct proxy *p, struct pass *pass, const struct sip_message *m
 /* forwarding.c */
 /* Sends the request of a branch by a client transaction. RULE_SIP_UNREACHABLE, RULE_OVERLOAD, ... */
 enum rule branch_send(struct proxy *p, struct branch *b, const struct sip_message *m);
+/* Writes again what it has sent, byte for byte, into the proxy's scratch bytes: a request other than INVITE is kept once,
+ * as it came, and not as it left. False when that cannot be. */
+bool branch_write_again(struct proxy *p, const struct branch *b, struct span *bytes);
+/* Before other settings are taken, by which nobody could write the same: what may be sent again is kept as it left. */
+void branches_keep_sent(struct proxy *p);
 /* Sends an ACK on without a transaction (16.11). */
 enum rule send_stateless(struct proxy *p, struct branch *b, const struct sip_message *m);
 /* The listening socket of a branch: that of its flow, else one that can reach its hop; `listen_count` when there is none. */

@@ -6,7 +6,6 @@
 #include "sipseal/sip_request.h"
 
 enum {
-    BRANCH_RANDOM = 12, /* bytes */
     LOOP_DIGITS = 16,
     BRANCH_MAX = 7 + 2 * BRANCH_RANDOM + 1 + LOOP_DIGITS,
     RECORD_ROUTE_MAX = 1024, /* of one's own, twice */
@@ -342,10 +341,9 @@ enum rule branch_send(struct proxy *p, struct branch *b, const struct sip_messag
 {
     struct texts texts;
     struct span bytes;
-    uint8_t random[BRANCH_RANDOM];
     uint64_t id;
-    p->settings.random(p->settings.random_context, random, sizeof random);
-    struct span branch = write_branch(p, m, random, &texts);
+    p->settings.random(p->settings.random_context, b->random, sizeof b->random);
+    struct span branch = write_branch(p, m, b->random, &texts);
     enum rule rule = compose_to_size(p, b, m, branch, &texts, &bytes);
     if (rule != RULE_OK)
         return rule;
@@ -355,12 +353,22 @@ enum rule branch_send(struct proxy *p, struct branch *b, const struct sip_messag
         .method = m->method_text,
         .flow = hop_flow(p, &b->hop),
         .reliable = b->hop.transport != SIP_UDP,
+        .written_again = true,
         .user = b,
     };
     rule = sip_client_start(p->transactions, p->now.monotonic, &client, &id);
     if (rule == RULE_OK)
         b->client = id;
     return rule;
+}
+
+bool branch_write_again(struct proxy *p, const struct branch *b, struct span *bytes)
+{
+    struct texts texts;
+    struct sip_message *m = &p->message;
+    enum sip_framing framing = b->pass->source.transport == SIP_UDP ? SIP_DATAGRAM : SIP_STREAM;
+    return b->pass->request && sip_message_parse(packet_span(b->pass->request), framing, m) == RULE_OK &&
+           compose(p, b, m, write_branch(p, m, b->random, &texts), &texts, bytes);
 }
 
 /* The same for each copy of the request, and known to nobody before (16.11). */

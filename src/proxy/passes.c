@@ -60,14 +60,28 @@ enum rule pass_keep_request(struct proxy *p, struct pass *pass, const struct sip
     return RULE_OK;
 }
 
-static void drop_memory(struct proxy *p, struct pass *pass)
+/* Whether a branch goes on though another one's answer was given: what it sends again is written from the request. */
+static bool may_send_again(const struct pass *pass)
+{
+    for (size_t i = 0; i < pass->branch_count; i++)
+        if (pass->branch[i].client && branch_under_way(&pass->branch[i]))
+            return !pass->invite;
+    return false;
+}
+
+static void drop_request(struct proxy *p, struct pass *pass)
 {
     p->request_bytes -= packet_span(pass->request).len;
     free(pass->request);
+    pass->request = NULL;
+}
+
+static void drop_memory(struct pass *pass)
+{
     free(pass->record);
     free(pass->replay);
     best_free(&pass->best);
-    pass->request = pass->record = NULL;
+    pass->record = NULL;
     pass->replay = NULL;
     pass->replay_count = 0;
 }
@@ -91,7 +105,9 @@ void pass_settle(struct proxy *p, struct pass *pass)
 {
     if (pass->state != PASS_DONE)
         return;
-    drop_memory(p, pass);
+    drop_memory(pass);
+    if (!may_send_again(pass))
+        drop_request(p, pass);
     if (is_named(pass))
         return;
     for (size_t i = 0; i < pass->branch_count; i++)
@@ -107,7 +123,8 @@ void passes_free(struct proxy *p)
 {
     for (size_t i = 0; i < p->block_count; i++) {
         for (size_t j = 0; j < PASSES_IN_BLOCK; j++) {
-            drop_memory(p, &p->block[i][j]);
+            drop_memory(&p->block[i][j]);
+            drop_request(p, &p->block[i][j]);
             branches_free(&p->block[i][j]);
             drop_reply_host(&p->block[i][j]);
         }

@@ -47,6 +47,7 @@ bool proxy_reconfigure(struct proxy *p, const struct proxy_settings *settings, s
         !sip_transactions_limit(p->transactions, transactions_max(limits)))
         return false;
     location_limit(p->location, limits->bindings, limits->bindings_per_user);
+    branches_keep_sent(p);
     remember_vias(p);
     take_settings(p, settings);
     examine_more(p); /* there may be no vaults any more, or there is room for more jobs */
@@ -387,11 +388,12 @@ bool proxy_next(struct proxy *p, struct proxy_action *action)
     while (STAILQ_EMPTY(&p->actions)) {
         if (!sip_transaction_next(p->transactions, &event))
             return false;
-        if (event.kind == SIP_EVENT_SEND) {
+        if (event.kind != SIP_EVENT_SEND) {
+            handle_event(p, &event);
+        } else if (event.bytes.len > 0 || branch_write_again(p, event.user, &event.bytes)) {
             send_action(&event, action);
             return true;
         }
-        handle_event(p, &event);
     }
     p->taken = STAILQ_FIRST(&p->actions);
     STAILQ_REMOVE_HEAD(&p->actions, link);

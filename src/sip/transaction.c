@@ -331,14 +331,28 @@ static void leave_events(struct sip_transactions *t, struct transaction *tx)
     tx->has_events = false;
 }
 
-/* A request that went out over a reliable transport is never sent again. An INVITE is kept, since its ACK or CANCEL is
- * made of it; so is a 2xx to it no longer than it takes to send it. */
+/* A request that went out over a reliable transport is never sent again, or its user writes it anew. An INVITE is kept,
+ * since its ACK or CANCEL is made of it. A 2xx to it, and any 100, is kept no longer than it takes to send it. */
 static void forget_spent(struct sip_transactions *t)
 {
     struct transaction *tx = transaction_of(t, t->spent);
     if (tx)
         transaction_forget_bytes(t, tx);
     t->spent = 0;
+}
+
+static bool is_spent(const struct transaction *tx)
+{
+    switch (tx->machine) {
+    case MACHINE_CLIENT:
+        return tx->reliable || tx->written_again;
+    case MACHINE_INVITE_SERVER:
+        return tx->state == STATE_ACCEPTED || tx->trying;
+    case MACHINE_SERVER:
+        return tx->trying;
+    default:
+        return false;
+    }
 }
 
 static void fill(struct sip_transactions *t, struct transaction *tx, struct sip_event *event)
@@ -356,8 +370,7 @@ static void fill(struct sip_transactions *t, struct transaction *tx, struct sip_
     event->bytes = span_of(tx->bytes, tx->len);
     event->again = tx->sent;
     tx->sent = true;
-    if ((tx->reliable && tx->machine == MACHINE_CLIENT) ||
-        (tx->state == STATE_ACCEPTED && tx->machine == MACHINE_INVITE_SERVER))
+    if (is_spent(tx))
         t->spent = transaction_id(tx);
 }
 

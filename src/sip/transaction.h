@@ -61,6 +61,8 @@ struct transaction {
     bool may_try;    /* server: a 100 is allowed now (RFC 4320 4.1) */
     bool has_events; /* it waits in the list of those with events */
     bool in_flow;
+    bool written_again; /* client: `bytes` are needed once, its user writes them anew */
+    bool trying;        /* server: the last response was a 100, which is needed once too */
 };
 
 /* Timers of one length, in the order in which they are due. */
@@ -79,7 +81,7 @@ struct sip_transactions {
     uint32_t *buckets[TABLES], *flows;
     size_t bucket_mask;
     uint32_t first_event, last_event;
-    uint64_t spent; /* a client transaction over a reliable transport whose request has been sent */
+    uint64_t spent; /* a transaction whose `bytes` have been sent, and are not needed again */
     struct timer_queue queue[TIMER_QUEUES_MAX];
     uint8_t queues;
     uint8_t retry_queue[RETRY_STEPS];   /* T1, 2*T1, ... capped at T2 */

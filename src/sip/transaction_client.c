@@ -39,6 +39,7 @@ enum rule sip_client_start(struct sip_transactions *t, uint64_t now, const struc
     tx->state = STATE_TRYING;
     tx->flow = client->flow;
     tx->reliable = client->reliable;
+    tx->written_again = client->written_again && !invite;
     tx->user = client->user;
     table_insert(t, TABLE_MATCH, tx, digest);
     flow_join(t, tx);
@@ -50,6 +51,20 @@ enum rule sip_client_start(struct sip_transactions *t, uint64_t now, const struc
     transaction_event(t, tx, SIP_EVENT_SEND);
     *id = transaction_id(tx);
     return RULE_OK;
+}
+
+bool sip_client_keep(struct sip_transactions *t, uint64_t id, struct span request)
+{
+    struct transaction *tx = transaction_of(t, id);
+    if (!tx || tx->machine != MACHINE_CLIENT || !tx->written_again || tx->reliable || tx->state >= STATE_COMPLETED)
+        return true;
+    if (!transaction_keep(t, tx, request)) {
+        timer_stop(t, tx, TIMER_AGAIN);
+        return false;
+    }
+    tx->sent = true;
+    tx->written_again = false;
+    return true;
 }
 
 /* A final response: the request is no longer needed. Over an unreliable transport copies of the response are absorbed

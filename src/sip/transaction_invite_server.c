@@ -14,6 +14,8 @@ void invite_server_retransmission(struct sip_transactions *t, struct transaction
 {
     if (tx->bytes && (tx->state == STATE_PROCEEDING || tx->state == STATE_COMPLETED))
         transaction_event(t, tx, SIP_EVENT_SEND);
+    else if (tx->trying)
+        transaction_event(t, tx, SIP_EVENT_TRYING_DUE);
 }
 
 /* Timer I absorbs copies of the ACK; over a reliable transport there are none. */
@@ -75,6 +77,7 @@ enum sip_respond invite_server_response(struct sip_transactions *t, struct trans
     if (!transaction_keep(t, tx, response))
         return SIP_RESPOND_NO_MEMORY;
     timer_stop(t, tx, TIMER_AGAIN);
+    tx->trying = status == 100;
     tx->events &= (uint8_t)~(1u << SIP_EVENT_TRYING_DUE);
     transaction_event(t, tx, SIP_EVENT_SEND);
     if (status >= 200)

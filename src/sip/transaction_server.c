@@ -16,6 +16,8 @@ void server_retransmission(struct sip_transactions *t, struct transaction *tx)
 {
     if (tx->bytes)
         transaction_event(t, tx, SIP_EVENT_SEND);
+    else if (tx->trying)
+        transaction_event(t, tx, SIP_EVENT_TRYING_DUE);
 }
 
 /* To a request other than INVITE no 1xx but 100, that not early over an unreliable transport, and no 408 (RFC 4320 4.1,
@@ -45,6 +47,7 @@ enum sip_respond server_response(struct sip_transactions *t, struct transaction 
     if (!transaction_keep(t, tx, response))
         return SIP_RESPOND_NO_MEMORY;
     timer_stop(t, tx, TIMER_AGAIN);
+    tx->trying = status == 100;
     tx->events &= (uint8_t)~(1u << SIP_EVENT_TRYING_DUE);
     transaction_event(t, tx, SIP_EVENT_SEND);
     if (status >= 200)

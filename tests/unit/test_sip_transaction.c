@@ -122,7 +122,7 @@ static const struct scenario scenarios[] = {
      {{3499, RESPOND, 100, SIP_RESPOND_DISCARDED, "", 3500},
       {3500, TICK, 0, 0, "trying ", 32000},
       {3501, RESPOND, 100, SIP_RESPOND_SENT, "send ", 32000},
-      {3600, REPEAT, 0, SIP_ARRIVAL_RETRANSMISSION, "again ", 32000},
+      {3600, REPEAT, 0, SIP_ARRIVAL_RETRANSMISSION, "trying ", 32000},
       {3700, RESPOND, 100, SIP_RESPOND_SENT, "send ", 32000},
       {4000, RESPOND, 603, SIP_RESPOND_SENT, "send ", 36000},
       {5000, REPEAT, 0, SIP_ARRIVAL_RETRANSMISSION, "again ", 36000},
@@ -142,7 +142,7 @@ static const struct scenario scenarios[] = {
      {{1, RESPOND, 100, SIP_RESPOND_SENT, "send ", 32000}, {32000, TICK, 0, 0, "timeout end ", 0}}},
     {"server over TCP: 100 at any time, timer J is zero", true, true, false, "", 3500,
      {{1, RESPOND, 100, SIP_RESPOND_SENT, "send ", 32000},
-      {2, REPEAT, 0, SIP_ARRIVAL_RETRANSMISSION, "again ", 32000},
+      {2, REPEAT, 0, SIP_ARRIVAL_RETRANSMISSION, "trying ", 32000},
       {5, RESPOND, 202, SIP_RESPOND_SENT, "send end ", 0},
       {6, RESPOND, 202, SIP_RESPOND_GONE, "", 0}}},
     {"server over TCP that finds merged requests: it stays for 64*T1", true, true, true, "", 3500,
@@ -283,6 +283,46 @@ static void the_last_response_is_the_one_that_is_sent_again(void **state)
     sip_transaction_request(t, 4100, 9, false, request_of(&message, (struct request_parts){0}), NO_USER, &same);
     assert_true(sip_transaction_next(t, &event));
     assert_int_equal(event.flow, 11);
+    sip_transactions_free(t);
+}
+
+static struct sip_event next_send(struct sip_transactions *t)
+{
+    struct sip_event event;
+    assert_true(sip_transaction_next(t, &event));
+    assert_int_equal(event.kind, SIP_EVENT_SEND);
+    return event;
+}
+
+/* What its user can write again is kept for as long as it takes to send it, and from sip_client_keep on. */
+static void a_request_that_is_written_again_is_not_kept(void **state)
+{
+    struct sip_transactions *t = open_default();
+    const struct sip_client client = {
+        .request = SPAN("request"), .branch = SPAN("z9hG4bKw"), .method = SPAN("MESSAGE"), .written_again = true};
+    uint64_t id;
+    (void)state;
+    assert_rule(sip_client_start(t, 0, &client, &id), RULE_OK);
+    assert_span_text(next_send(t).bytes, "request");
+    assert_string_equal(drain(t), "");
+    assert_int_equal(sip_transactions_bytes(t), 0);
+    sip_transactions_tick(t, 500);
+    struct sip_event event = next_send(t);
+    assert_true(event.again && event.bytes.len == 0 && event.id == id);
+    assert_true(sip_client_keep(t, id, SPAN("kept")));
+    assert_string_equal(drain(t), "");
+    for (uint64_t at = 1500; at <= 3500; at += 2000) {
+        sip_transactions_tick(t, at);
+        event = next_send(t);
+        assert_true(event.again);
+        assert_span_text(event.bytes, "kept");
+    }
+    assert_string_equal(drain(t), "");
+    struct message message;
+    void *user;
+    sip_transaction_response(t, 3600, response_of(&message, 200, "z9hG4bKw", "MESSAGE"), &id, &user);
+    assert_true(sip_client_keep(t, id, SPAN("late"))); /* nothing needs it */
+    assert_int_equal(sip_transactions_bytes(t), 0);
     sip_transactions_free(t);
 }
 
@@ -755,6 +795,7 @@ int main(void)
         cmocka_unit_test(every_state_and_timer_does_what_its_rfc_says),
         cmocka_unit_test(the_request_is_sent_again_byte_for_byte_over_udp_and_dropped_over_tcp),
         cmocka_unit_test(the_last_response_is_the_one_that_is_sent_again),
+        cmocka_unit_test(a_request_that_is_written_again_is_not_kept),
         cmocka_unit_test(an_answer_makes_the_reminder_void),
         cmocka_unit_test(what_waits_to_be_sent_is_not_sent_after_the_end),
         cmocka_unit_test(requests_match_by_branch_sent_by_and_method),

@@ -133,7 +133,7 @@ static const struct scenario scenarios[] = {
       {200, TICK, 0, 0, "trying ", 0},
       {201, REPEAT, 0, SIP_ARRIVAL_RETRANSMISSION, "", 0},
       {201, RESPOND, 100, SIP_RESPOND_SENT, "send ", 0},
-      {500, REPEAT, 0, SIP_ARRIVAL_RETRANSMISSION, "again ", 0},
+      {500, REPEAT, 0, SIP_ARRIVAL_RETRANSMISSION, "trying ", 0},
       {600, RESPOND, 180, SIP_RESPOND_SENT, "send ", 0},
       {700, RESPOND, 183, SIP_RESPOND_SENT, "send ", 0},
       {1500, REPEAT, 0, SIP_ARRIVAL_RETRANSMISSION, "again ", 0},
