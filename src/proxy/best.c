@@ -148,8 +148,7 @@ static bool is_open(const struct pass *pass)
     return false;
 }
 
-/* A branch has ended without a 2xx: the next ones start, or the pass answers. */
-static void go_on(struct proxy *p, struct pass *pass)
+void branches_go_on(struct proxy *p, struct pass *pass)
 {
     bool waits = branches_under_way(pass) && !branches_next(pass);
     if (waits || !pass_read(p, pass, &p->message))
@@ -166,7 +165,7 @@ void branch_without_answer(struct proxy *p, struct branch *b, enum rule rule)
     if (pass->state != PASS_FORWARDED)
         return;
     best_note_rule(pass, rule);
-    go_on(p, pass);
+    branches_go_on(p, pass);
 }
 
 /* Goes upstream as it came. */
@@ -194,5 +193,5 @@ void branch_answered(struct proxy *p, struct branch *b, const struct sip_message
         return;
     }
     note(p, pass, m);
-    go_on(p, pass);
+    branches_go_on(p, pass);
 }

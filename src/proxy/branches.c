@@ -160,12 +160,15 @@ static void start(struct proxy *p, struct branch *b, const struct sip_message *m
 bool branch_replace(struct proxy *p, struct branch *b)
 {
     struct branch *spare = b->pass->state == PASS_FORWARDED ? spare_of(b) : NULL;
-    if (!spare || !pass_read(p, b->pass, &p->message))
+    if (!spare)
         return false;
     branch_enter(p, b, BRANCH_DONE);
     spare->breadth = b->breadth;
-    start(p, spare, &p->message);
-    return spare->state != BRANCH_DONE || branches_under_way(b->pass);
+    if (pass_read(p, b->pass, &p->message)) {
+        start(p, spare, &p->message);
+        branches_go_on(p, b->pass);
+    }
+    return true;
 }
 
 /* Lower q waits until none of higher q is under way. */
@@ -277,7 +280,7 @@ void pass_cancel(struct proxy *p, struct pass *pass)
     if (pass->state == PASS_DONE)
         return;
     pass->cancelled = true;
-    if (pass->state == PASS_WAITING)
+    if (pass->state == PASS_WAITING || pass->state == PASS_LOADING)
         refuse_later(p, pass, RULE_SIP_CANCELLED);
     else
         branches_cancel(p, pass); /* of a request that is being examined: none of them starts */

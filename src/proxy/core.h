@@ -355,7 +355,8 @@ void branch_enter(struct proxy *p, struct branch *b, enum branch_state state);
 void branches_cancel(struct proxy *p, struct pass *pass);
 /* A provisional response came; 101 to 199 let it ring on (timer C: 16.7 step 2). */
 void branch_rings(struct proxy *p, struct branch *b, int status);
-/* Another flow of the same instance takes its place (RFC 5626 7). False, with nothing changed, when there is none. */
+/* Another flow of the same instance takes its place (RFC 5626 7), or what comes of that. False, with nothing changed, when
+ * there is none. */
 bool branch_replace(struct proxy *p, struct branch *b);
 /* Its transport failed. */
 void branch_failed(struct proxy *p, struct branch *b);
@@ -377,6 +378,8 @@ uint32_t breadth_for(const struct pass *pass, const struct branch *b);
 void branch_without_answer(struct proxy *p, struct branch *b, enum rule rule);
 /* A final response came. */
 void branch_answered(struct proxy *p, struct branch *b, const struct sip_message *m);
+/* A branch has ended without a 2xx: the next ones start, or the pass answers. */
+void branches_go_on(struct proxy *p, struct pass *pass);
 /* Notes why a branch could not be started; the pass goes on. */
 void best_note_rule(struct pass *pass, enum rule rule);
 void best_free(struct best *best);

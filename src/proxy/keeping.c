@@ -269,8 +269,10 @@ static void admit_those_who_waited(struct proxy *p)
 {
     while (!TAILQ_EMPTY(&p->keeping.loading)) {
         struct pass *pass = TAILQ_FIRST(&p->keeping.loading);
-        pass_enter(p, pass, PASS_ADMISSION);
-        if (!pass_read(p, pass, &p->message))
+        bool wanted = pass->server != 0; /* else whoever asked has given up */
+        pass_enter(p, pass, wanted ? PASS_ADMISSION : PASS_DONE);
+        pass_settle(p, pass);
+        if (!wanted || !pass_read(p, pass, &p->message))
             continue;
         if (p->message.method == SIP_REGISTER)
             register_admitted(p, pass, &p->message);
