@@ -81,7 +81,7 @@ static void keys_that_are_missing_unknown_or_twice_are_named(void **state)
         {"{}", "c.yaml:1:1: server: is missing; add it\nc.yaml:1:1: routes: is missing; add it\n"},
         {SERVER ROUTES "sever: 1\n", "c.yaml:3:1: sever: is not a known key; did you mean server?\n"},
         {SERVER ROUTES "plugins: 1\n", "c.yaml:3:1: plugins: is not a known key; known here are server, keys, tls, "
-                                       "routes, policy, archive, store, limits\n"},
+                                       "routes, policy, archive, store, limits, metrics, hep\n"},
         {SERVER ROUTES SERVER, "c.yaml:3:1: server: stands twice, first in line 1; remove one of them\n"},
         {SERVER ROUTES "limits:\n  conections: 5\n  connections: 5\n  connections: 6\n",
          "c.yaml:4:3: limits.conections: is not a known key; did you mean connections?\n"
@@ -192,6 +192,29 @@ static void addresses_to_listen_on_are_strict(void **state)
         assert_listen_refused(wrong[i], NOT_LISTEN);
     assert_errors("server: {names: [a.example], listen: [\"udp://127.0.0.1\", \"udp://127.0.0.1:5060\"]}\n" ROUTES,
                   "c.yaml:1:58: server.listen[1]: \"udp://127.0.0.1:5060\" stands twice; remove one of them\n");
+}
+
+#define SMALL "server: {names: [a.example], listen: [\"udp://127.0.0.1\"]}\n" ROUTES
+#define NO_SERVER(text)                                                                                                \
+    "c.yaml:3:11: hep.to: \"" text "\" is no capture server; write udp:, an IP address, a colon and a port, as in "      \
+    "udp:127.0.0.1:9060\n"
+
+static void operators_are_told_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct bad table[] = {
+        {SMALL "metrics: {listen: \"192.0.2.1:9464\"}\n",
+         "c.yaml:3:19: metrics.listen: \"192.0.2.1:9464\" can be reached from outside, and there is no password; write an "
+         "address of loopback, as in 127.0.0.1:9464\n"},
+        {SMALL "metrics: {listen: 127.0.0.1}\n",
+         "c.yaml:3:19: metrics.listen: \"127.0.0.1\" is no address with a port; write it as 127.0.0.1:9464 or "
+         "[::1]:9464\n"},
+        {SMALL "hep: {to: \"tcp:127.0.0.1:9060\"}\n", NO_SERVER("tcp:127.0.0.1:9060")},
+        {SMALL "hep: {to: \"udp:homer:9060\"}\n", NO_SERVER("udp:homer:9060")},
+        {SMALL "hep: {to: \"udp:[::1]\"}\n", NO_SERVER("udp:[::1]")},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        assert_errors(table[i].text, table[i].errors);
 }
 
 static void names_are_host_names(void **state)
@@ -552,6 +575,28 @@ static bool holds(const char *block, const char *host)
     return inside;
 }
 
+static void what_operators_see_is_off_or_bare_unless_it_is_written(void **state)
+{
+    (void)state;
+    struct config *c = good(SMALL);
+    assert_true(!c->metrics && !c->hep && !c->control_given);
+    config_free(c);
+    c = good(SMALL "hep: {to: \"udp:192.0.2.7:9060\"}\n");
+    assert_true(c->hep);
+    assert_int_equal(c->hep_bodies, CONFIG_BODIES_NONE);
+    assert_int_equal(c->hep_id, 1);
+    assert_span_text(c->hep_password, "");
+    config_free(c);
+    c = good(SMALL "metrics: {listen: \"[::1]:9464\"}\nhep: {to: \"udp:[2001:db8::1]:9060\", id: 4294967295, "
+                   "password: open sesame, bodies: wire}\n");
+    assert_listens(&c->metrics_listen, SIP_TCP, "::1", 9464);
+    assert_listens(&c->hep_to, SIP_UDP, "2001:db8::1", 9060);
+    assert_int_equal(c->hep_bodies, CONFIG_BODIES_WIRE);
+    assert_int_equal(c->hep_id, UINT32_MAX);
+    assert_span_text(c->hep_password, "open sesame");
+    config_free(c);
+}
+
 static void a_path_may_begin_with_the_home_folder(void **state)
 {
     (void)state;
@@ -678,6 +723,8 @@ int main(void)
         cmocka_unit_test(a_value_cannot_forge_a_line_of_its_own),
         cmocka_unit_test(the_smallest_configuration_has_sane_defaults),
         cmocka_unit_test(everything_that_is_written_is_read),
+        cmocka_unit_test(operators_are_told_what_is_wrong),
+        cmocka_unit_test(what_operators_see_is_off_or_bare_unless_it_is_written),
         cmocka_unit_test(a_path_may_begin_with_the_home_folder),
         cmocka_unit_test(a_block_holds_the_addresses_under_its_prefix),
         cmocka_unit_test(damaged_files_are_refused_or_read),
