@@ -207,7 +207,7 @@ static void operators_are_told_what_is_wrong(void **state)
          "c.yaml:3:19: metrics.listen: \"192.0.2.1:9464\" can be reached from outside, and there is no password; write an "
          "address of loopback, as in 127.0.0.1:9464\n"},
         {SMALL "metrics: {listen: 127.0.0.1}\n",
-         "c.yaml:3:19: metrics.listen: \"127.0.0.1\" is no address with a port; write it as 127.0.0.1:9464 or "
+         "c.yaml:3:19: metrics.listen: \"127.0.0.1\": is no address with a port; write it as 127.0.0.1:9464 or "
          "[::1]:9464\n"},
         {SMALL "hep: {to: \"tcp:127.0.0.1:9060\"}\n", NO_SERVER("tcp:127.0.0.1:9060")},
         {SMALL "hep: {to: \"udp:homer:9060\"}\n", NO_SERVER("udp:homer:9060")},
