@@ -583,7 +583,7 @@ def help_and_version_are_there_for_every_command():
     home = site().home(ALICE)
     overview = ask(home, "--help", status=DONE)
     commands = re.findall(r"^  ((?:ca|contact|archive) \w+|\w+) ", overview, re.M)
-    assert len(commands) == 11, commands
+    assert len(commands) == 13, commands
     for command in commands:
         shown = ask(home, *command.split(), "--help", status=DONE)
         assert shown.startswith(f"usage: sipseal {command} ") and "--json" in shown, shown

@@ -1,6 +1,7 @@
-/* A phone that is called by whoever wrote the input: messages, each after a line "--", which may name what its user does
- * first (r: rings, a: answers, b: is busy, o: offers anew, h: hangs up, t: a second passes). Whatever comes, what it sends
- * is SIP, and it holds no more calls than the limit. */
+/* A phone that is called by whoever wrote the input: messages with lines "--" between them, which say what its user does
+ * then (r: rings, a: answers, b: is busy, o: offers anew, h: hangs up, t: a second passes). Its tag, which nobody can
+ * guess, is put where a message says ";tag=x". Whatever comes, what it sends is SIP, and it holds no more calls than the
+ * limit. */
 #include <stdlib.h>
 
 #include "ua/agent.h"
@@ -11,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define SDP_TYPE "Content-Type: application/sdp\r\n"
 
 static uint64_t now_ms, last_call;
+static char tag[64];
 
 static void require(bool holds)
 {
@@ -22,6 +24,10 @@ static void look_at(struct span bytes)
 {
     static struct sip_message m;
     require(sip_message_parse(bytes, SIP_STREAM, &m) == RULE_OK);
+    if (!m.is_request && m.to.tag.len > 0 && m.to.tag.len < sizeof tag && m.method == SIP_INVITE) {
+        memcpy(tag, m.to.tag.at, m.to.tag.len);
+        tag[m.to.tag.len] = 0;
+    }
 }
 
 static void drain(struct agent *a)
@@ -60,8 +66,24 @@ static void act(struct agent *a, uint8_t what)
     drain(a);
 }
 
-static void give(struct agent *a, struct span bytes)
+static struct span with_tag(struct span text, struct writer *w)
 {
+    const struct span mark = SPAN(";tag=x");
+    for (size_t at; (at = span_find_span(text, mark)) < text.len;) {
+        writer_put(w, span_part(text, 0, at));
+        writer_text(w, ";tag=");
+        writer_text(w, tag);
+        text = span_part(text, at + mark.len, text.len);
+    }
+    writer_put(w, text);
+    return writer_span(w);
+}
+
+static void give(struct agent *a, struct span text)
+{
+    static uint8_t room[2 * SIP_MESSAGE_MAX];
+    struct writer w = writer_over(room, sizeof room);
+    struct span bytes = with_tag(text, &w);
     const struct incoming *incoming;
     const struct agent_input input = {
         .flow = 1, .source = {SPAN("192.0.2.9"), 5060}, .bytes = bytes, .now_ms = now_ms, .now = 1795438800};
@@ -80,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(a != NULL);
     now_ms = 1000;
     last_call = 0;
+    tag[0] = 0;
     while (rest.len > 0) {
         size_t end = span_find_span(rest, SPAN("\n--"));
         give(a, span_part(rest, 0, end));
