@@ -1,6 +1,6 @@
 /* A phone that is called by whoever wrote the input: messages with lines "--" between them, which say what its user does
  * then (r: rings, a: answers, b: is busy, o: offers anew, h: hangs up, t: a second passes). Its tag, which nobody can
- * guess, is put where a message says ";tag=x". Whatever comes, what it sends is SIP, and it holds no more calls than the
+ * guess, is put where a message says ";tag=x". Whatever comes, its requests are SIP, and it holds no more calls than the
  * limit. */
 #include <stdlib.h>
 
@@ -23,8 +23,9 @@ static void require(bool holds)
 static void look_at(struct span bytes)
 {
     static struct sip_message m;
-    require(sip_message_parse(bytes, SIP_STREAM, &m) == RULE_OK);
-    if (!m.is_request && m.to.tag.len > 0 && m.to.tag.len < sizeof tag && m.method == SIP_INVITE) {
+    bool read = sip_message_parse(bytes, SIP_STREAM, &m) == RULE_OK;
+    require(read || span_starts(bytes, SPAN("SIP/2.0 "))); /* an answer has what was broken in its request */
+    if (read && !m.is_request && m.to.tag.len > 0 && m.to.tag.len < sizeof tag && m.method == SIP_INVITE) {
         memcpy(tag, m.to.tag.at, m.to.tag.len);
         tag[m.to.tag.len] = 0;
     }

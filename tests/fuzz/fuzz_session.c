@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct span answer = writer_span(&w);
     require(count(answer, SPAN("\nm=")) == count(offer, SPAN("\nm=")));
-    require(count(answer, SPAN("a=inactive\r\n")) == 1 && count(answer, SPAN("\r\nm=audio 9 RTP/AVP ")) >= 1);
+    require(count(answer, SPAN("\r\na=inactive\r\n")) == 1 && count(answer, SPAN("\r\nm=audio 9 RTP/AVP ")) >= 1);
     require(count(answer, SPAN("\n")) == count(answer, SPAN("\r\n")) && span_find(answer, 0) == answer.len);
     require(session_write_answer(&w2, &self, answer) || answer.len > SESSION_MAX);
     require(answer.len > SESSION_MAX || span_equal(writer_span(&w2), answer));
