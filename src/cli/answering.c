@@ -12,8 +12,9 @@ static enum exit_code read_session(struct answering *a)
 {
     const char *path = arguments_value(&a->cli->arguments, "sdp");
     enum file_result result = path ? file_read(path, SESSION_MAX, false, &a->given) : FILE_DONE;
-    return result == FILE_DONE ? EXIT_DONE
-                               : cli_fail_file(path, file_problem(result), "give a session description of at most 16 KiB");
+    return result == FILE_DONE
+               ? EXIT_DONE
+               : cli_fail_file(path, file_problem(result), "give a session description of at most 16 KiB");
 }
 
 enum exit_code answering_open(struct cli *cli, struct keyring *keyring, const struct party *self,
@@ -45,7 +46,8 @@ bool answering_call_begin(struct answering_call *call, uint64_t id, struct span 
     uint32_t random;
     *call = (struct answering_call){.id = id};
     snprintf(call->call_id, sizeof call->call_id, "%.*s",
-             (int)(call_id.len < ANSWERING_CALL_ID_MAX ? call_id.len : ANSWERING_CALL_ID_MAX), (const char *)call_id.at);
+             (int)(call_id.len < ANSWERING_CALL_ID_MAX ? call_id.len : ANSWERING_CALL_ID_MAX),
+             (const char *)call_id.at);
     snprintf(call->address, sizeof call->address, "%s", address);
     if (!random_bytes(&random, sizeof random))
         return false;

@@ -12,13 +12,13 @@ enum { ANSWERING_CALL_ID_MAX = 128 /* bytes of a Call-ID that are shown */ };
 
 struct answering {
     struct cli *cli;
-    struct trust *trust;      /* null: nothing that is protected can be answered */
+    struct trust *trust; /* null: nothing that is protected can be answered */
     const struct party *self;
     struct identity identity; /* signs */
     struct certificate *sealing;
     bool has_identity;
-    struct file_bytes given;  /* --sdp */
-    struct arena arena;       /* of the answer that is being made */
+    struct file_bytes given; /* --sdp */
+    struct arena arena;      /* of the answer that is being made */
 };
 
 /* A call as its reports and its sessions need it. */

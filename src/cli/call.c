@@ -113,7 +113,8 @@ static enum exit_code open_network(struct calling *k)
         return code;
     if (sip_uri_parse(span_text(k->plan.self.uri), &self) != RULE_OK ||
         !listen_contact(&k->sockets, &k->place, self.user, k->contact))
-        return cli_fail(EXIT_USAGE, "the other side cannot reach this one; listen on an address of its kind with --listen");
+        return cli_fail(EXIT_USAGE,
+                        "the other side cannot reach this one; listen on an address of its kind with --listen");
     return EXIT_DONE;
 }
 
@@ -161,8 +162,8 @@ static bool write_invite(struct calling *k, const struct sender_body *body, stru
     const struct compose_way way = {k->place.transport, span_text(k->way.sent_by)};
     writer_text(&headers, "Contact: <");
     writer_text(&headers, k->contact);
-    writer_text(&headers, ">\r\nAllow: " INCOMING_CALL_METHODS ", MESSAGE, OPTIONS\r\nAccept: " INCOMING_SESSION_TYPES
-                          "\r\n");
+    writer_text(&headers,
+                ">\r\nAllow: " INCOMING_CALL_METHODS ", MESSAGE, OPTIONS\r\nAccept: " INCOMING_SESSION_TYPES "\r\n");
     writer_put(&headers, body->headers);
     const struct compose_draft draft = {
         .method = SPAN("INVITE"),
@@ -205,7 +206,8 @@ static enum exit_code invite(struct calling *k)
     struct sender_body body;
     enum exit_code code = begin_call(k);
     if (code == EXIT_DONE) {
-        compose_context(&k->ids, SPAN("INVITE"), span_text(k->plan.self.uri), span_text(k->plan.recipient.uri), &context);
+        compose_context(&k->ids, SPAN("INVITE"), span_text(k->plan.self.uri), span_text(k->plan.recipient.uri),
+                        &context);
         code = protect(k, &context, &body);
     }
     if (code == EXIT_DONE)
@@ -306,7 +308,8 @@ static void reoffered(struct calling *k, const struct call_event *event, const s
         answering_respond(&k->answering, calls_of(k), &k->call);
         return;
     }
-    cli_note(k->plan.cli, "a new offer cannot be answered as it was made: %s [%s]", rule_sentence(rule), rule_name(rule));
+    cli_note(k->plan.cli, "a new offer cannot be answered as it was made: %s [%s]", rule_sentence(rule),
+             rule_name(rule));
     calls_respond(calls_of(k), cli_now_ms(), k->call.id, &refusal);
 }
 

@@ -16,8 +16,10 @@ static const char *event_word(const struct call_event *event)
 
 static const char *end_word(enum call_end end)
 {
-    static const char *const words[] = {[CALL_END_SELF] = "self", [CALL_END_OTHER] = "other",
-                                        [CALL_END_REFUSED] = "refused", [CALL_END_FAILED] = "failed"};
+    static const char *const words[] = {[CALL_END_SELF] = "self",
+                                        [CALL_END_OTHER] = "other",
+                                        [CALL_END_REFUSED] = "refused",
+                                        [CALL_END_FAILED] = "failed"};
     return words[end];
 }
 

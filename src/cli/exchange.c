@@ -105,6 +105,6 @@ enum exit_code exchange_run(struct exchange *e, const struct exchange_request *r
 
 enum exit_code exchange_fail(const struct exchange *e)
 {
-    return next_hop_fail(e->place, e->tls, e->failure == RULE_SIP_TIMEOUT ? "there was no answer in time"
-                                                                          : "it cannot be reached");
+    return next_hop_fail(e->place, e->tls,
+                         e->failure == RULE_SIP_TIMEOUT ? "there was no answer in time" : "it cannot be reached");
 }

@@ -52,8 +52,8 @@ static struct calls *calls_of(struct listen_calls *l)
 
 /* --- a call comes --- */
 
-/* By which contact the other side reaches this one: by the registered one over TLS, where no other way leads here; else at
- * the socket that it reached already. */
+/* By which contact the other side reaches this one: by the registered one over TLS, where no other way leads here; else
+ * at the socket that it reached already. */
 static bool set_contact(struct listen_calls *l, const struct call_event *event, const struct net_event *from,
                         char address[NET_ADDRESS_TEXT_MAX])
 {
@@ -61,8 +61,7 @@ static bool set_contact(struct listen_calls *l, const struct call_event *event, 
     struct net_place local;
     struct sip_uri self;
     bool tls = from->peer.transport == SIP_TLS;
-    if (!net_local(l->loop, from->flow, &local) ||
-        sip_uri_parse(span_text(l->answering.self->uri), &self) != RULE_OK)
+    if (!net_local(l->loop, from->flow, &local) || sip_uri_parse(span_text(l->answering.self->uri), &self) != RULE_OK)
         return false;
     net_host_text(&local, address);
     int len = snprintf(contact, sizeof contact, "sip:%.*s@%s%s", SPAN_ARGS(self.user), net_place_text(&local, text),

@@ -12,7 +12,7 @@ struct message_report {
     const struct certificate *self;
     const struct net_event *event;
     const struct incoming *incoming;
-    const char *kind;   /* what a call brought: "call", "answer", "offer"; null: a message, or a call that was refused */
+    const char *kind; /* what a call brought: "call", "answer", "offer"; null: a message, or a call that was refused */
     const char *folder; /* where content is kept (--save), or null */
     int64_t now;
     struct arena *arena; /* for decoded content; wiped after each message */

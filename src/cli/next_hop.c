@@ -20,7 +20,8 @@ enum exit_code next_hop_fail(const struct net_place *place, enum rule tls, const
     char peer[NET_ADDRESS_TEXT_MAX];
     net_place_text(place, peer);
     if (tls != RULE_OK)
-        return cli_fail(EXIT_NETWORK, "%s at %s (tls): %s [%s]; nothing was sent; see docs/rules.md, or ask its operator",
+        return cli_fail(EXIT_NETWORK,
+                        "%s at %s (tls): %s [%s]; nothing was sent; see docs/rules.md, or ask its operator",
                         place->host, peer, rule_sentence(tls), rule_name(tls));
     return cli_fail(EXIT_NETWORK, "%s (%s): %s; see whether the server is running there", peer,
                     sip_transport_word(place->transport), problem);
@@ -38,8 +39,8 @@ static uint16_t port_of(const struct sip_uri *uri, enum sip_transport transport)
     return uri->port ? uri->port : transport == SIP_TLS ? TLS_PORT : NET_PORT_DEFAULT;
 }
 
-/* Whether the URI leads to the place by its words alone: the name that a connection over TLS was made for need not be one
- * that can be looked up. */
+/* Whether the URI leads to the place by its words alone: the name that a connection over TLS was made for need not be
+ * one that can be looked up. */
 static bool leads_to(struct span text, const struct net_place *place)
 {
     struct sip_uri uri;

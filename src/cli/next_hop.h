@@ -12,8 +12,8 @@ enum exit_code next_hop_find(const struct cli *cli, const char *uri, struct net_
 /* Says that it was not reached: `tls` is why there is no connection over TLS, else RULE_OK and `problem` says it. */
 enum exit_code next_hop_fail(const struct net_place *place, enum rule tls, const char *problem);
 
-/* The way to a next hop in a call: over `flow`, when that is open, leads to `place` (may be null), and the URI leads there
- * too or to a name that cannot be found; else over a new one. False when there is none. */
+/* The way to a next hop in a call: over `flow`, when that is open, leads to `place` (may be null), and the URI leads
+ * there too or to a name that cannot be found; else over a new one. False when there is none. */
 bool next_hop_way(struct net_loop *loop, struct span uri, const struct net_place *place, uint64_t flow,
                   struct call_way *way);
 

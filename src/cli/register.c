@@ -33,8 +33,10 @@ static enum exit_code read_wish(struct registering *r)
         return cli_fail(EXIT_USAGE, "--list, --remove and --expires exclude each other; choose one");
     if (list && contact)
         return cli_fail(EXIT_USAGE, "--list shows all contacts; leave --contact out");
-    r->wish = list ? REGISTRATION_LIST : !remove ? REGISTRATION_ADD : contact ? REGISTRATION_REMOVE
-                                                                              : REGISTRATION_REMOVE_ALL;
+    r->wish = list      ? REGISTRATION_LIST
+              : !remove ? REGISTRATION_ADD
+              : contact ? REGISTRATION_REMOVE
+                        : REGISTRATION_REMOVE_ALL;
     if (!arguments_number(a, "expires", 1, REGISTRATION_EXPIRES_MAX, REGISTRATION_EXPIRES_DEFAULT, &r->expires, error))
         return cli_fail(EXIT_USAGE, "%s", error);
     return EXIT_DONE;
@@ -72,7 +74,8 @@ static enum exit_code choose_contact(struct registering *r)
     if (r->wish != REGISTRATION_ADD)
         return EXIT_DONE;
     if (r->registrar.transport == SIP_TLS)
-        return cli_fail(EXIT_USAGE, "over TLS a contact lasts as long as its connection; use `sipseal listen --register`");
+        return cli_fail(EXIT_USAGE,
+                        "over TLS a contact lasts as long as its connection; use `sipseal listen --register`");
     if (!net_facing(&r->registrar, &own))
         return next_hop_fail(&r->registrar, RULE_OK, strerror(errno));
     net_set_port(&own, NET_PORT_DEFAULT);
@@ -184,8 +187,9 @@ static enum exit_code run_register(struct cli *cli)
     enum exit_code code = read_options(&r);
     if (code == EXIT_DONE)
         code = choose_contact(&r);
-    if (code == EXIT_DONE && (!arena_open(&r.arena, REGISTER_ARENA) ||
-                              !registration_begin(&r.registration, span_text(r.self.uri), span_text(r.contact), r.expires, 0)))
+    if (code == EXIT_DONE &&
+        (!arena_open(&r.arena, REGISTER_ARENA) ||
+         !registration_begin(&r.registration, span_text(r.self.uri), span_text(r.contact), r.expires, 0)))
         code = cli_fail(EXIT_REFUSED, "%s; close something and try again", rule_sentence(RULE_NO_MEMORY));
     if (code == EXIT_DONE)
         code = ask_until_answered(&r);

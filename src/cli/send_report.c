@@ -13,7 +13,11 @@ static void print_readers(const struct send_plan *plan, const struct send_part *
 {
     char name[PARTY_NAME_MAX], type[128];
     if (plan->part_count > 1)
-        printf("%s (%s): ", part->path ? part->path : plan->kind == SEND_CALL ? "the session" : "the text", shown_type(part, type, sizeof type));
+        printf("%s (%s): ",
+               part->path                ? part->path
+               : plan->kind == SEND_CALL ? "the session"
+                                         : "the text",
+               shown_type(part, type, sizeof type));
     if (plan->protection != PROTECT_SEAL) {
         printf("%sreadable by everyone on the path%s\n", cli_colour(plan->cli, COLOUR_BAD), cli_plain(plan->cli));
         return;
@@ -83,9 +87,10 @@ static json_t *json_middles(const struct send_plan *plan)
 
 void send_report_json(const struct send_plan *plan, json_t *out)
 {
-    static const char *const protections[] = {
-        [PROTECT_SEAL] = "sealed", [PROTECT_SIGN] = "signed", [PROTECT_CLEAR] = "clear-signed",
-        [PROTECT_NONE] = "plain"};
+    static const char *const protections[] = {[PROTECT_SEAL] = "sealed",
+                                              [PROTECT_SIGN] = "signed",
+                                              [PROTECT_CLEAR] = "clear-signed",
+                                              [PROTECT_NONE] = "plain"};
     json_object_set_new(out, "from", json_string(plan->self.uri));
     json_object_set_new(out, "to", cli_json_text(span_text(plan->recipient.uri)));
     json_object_set_new(out, "protection", json_string(protections[plan->protection]));

@@ -37,7 +37,8 @@ static bool open_parts(struct agent *a)
     a->transactions = sip_transactions_new(&settings);
     if (a->settings.calls && a->transactions)
         a->calls = calls_new(a->transactions);
-    return a->transactions && !a->settings.calls == !a->calls && replay_set_open(&a->replay, REPLAY_SET_MAX) && arena_open(&a->arena, INCOMING_ARENA);
+    return a->transactions && !a->settings.calls == !a->calls && replay_set_open(&a->replay, REPLAY_SET_MAX) &&
+           arena_open(&a->arena, INCOMING_ARENA);
 }
 
 struct agent *agent_new(const struct agent_settings *settings)

@@ -41,7 +41,8 @@ struct agent_input {
 };
 
 /* Reads and answers a request, or takes in a response. `*incoming` (agent's own, until the next call) is set when there
- * is a MESSAGE to show, delivered or refused, or what a call brought and was refused; else null. A datagram that is no SIP is dropped. */
+ * is a MESSAGE to show, delivered or refused, or what a call brought and was refused; else null. A datagram that is no
+ * SIP is dropped. */
 void agent_receive(struct agent *a, const struct agent_input *input, const struct incoming **incoming);
 
 /* Sends a request that is written already, whose topmost Via has `branch`. */

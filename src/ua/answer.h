@@ -31,9 +31,10 @@ enum rule answer_protect(const struct answer_shape *shape, const struct answer_s
                          const struct message_context *context, struct span session, int64_t now, struct arena *arena,
                          struct sender_body *out);
 
-/* What is wrong with the answer to an offer that was signed, or sealed too: RULE_OK; why it cannot be opened or does not
- * verify; RULE_SIGNATURE_ABSENT, RULE_CONTEXT_ABSENT when nothing proves who answered; RULE_SIGNER_RETARGETED when that is
- * not whom the offer was made to (protocol.md 2.1, rule 4); RULE_ANSWER_UNSEALED. An answer to a plain offer need not prove anything, but what it pretends to prove must hold. */
+/* What is wrong with the answer to an offer that was signed, or sealed too: RULE_OK; why it cannot be opened or does
+ * not verify; RULE_SIGNATURE_ABSENT, RULE_CONTEXT_ABSENT when nothing proves who answered; RULE_SIGNER_RETARGETED when
+ * that is not whom the offer was made to (protocol.md 2.1, rule 4); RULE_ANSWER_UNSEALED. An answer to a plain offer
+ * need not prove anything, but what it pretends to prove must hold. */
 enum rule answer_judge(const struct incoming *answer, bool is_signed, bool sealed);
 
 #endif

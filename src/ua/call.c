@@ -412,7 +412,9 @@ static bool next_of_call(struct calls *c, struct call *call, struct call_event *
         *event = (struct call_event){
             .kind = kind,
             .id = call->id,
-            .status = kind == CALL_PROGRESS ? call->progress : kind == CALL_ENDED ? call->end_status : call->answered,
+            .status = kind == CALL_PROGRESS ? call->progress
+                      : kind == CALL_ENDED  ? call->end_status
+                                            : call->answered,
             .retry_ms = call->retry_ms,
             .end = call->end,
             .rule = call->end_rule,

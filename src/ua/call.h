@@ -1,10 +1,10 @@
-/* Calls (RFC 3261 13 to 15): INVITE, its answers, ACK, CANCEL, BYE, and what comes inside a dialog. Without I/O: the agent
- * (agent.h) gives it messages and time, and whoever has the user and the sockets drains calls_next.
+/* Calls (RFC 3261 13 to 15): INVITE, its answers, ACK, CANCEL, BYE, and what comes inside a dialog. Without I/O: the
+ * agent (agent.h) gives it messages and time, and whoever has the user and the sockets drains calls_next.
  *
- * Whose call it is decides what happens: calls_start begins one, calls_respond answers one, calls_end ends either. A call
- * has one dialog for each phone that rang, of which the first that answers is the call; every other one that answers is
- * acknowledged and ended at once (13.2.2.4). Requests in a dialog need a way to their next hop, which only the sockets
- * know: CALL_WAY asks for it, calls_way gives it.
+ * Whose call it is decides what happens: calls_start begins one, calls_respond answers one, calls_end ends either. A
+ * call has one dialog for each phone that rang, of which the first that answers is the call; every other one that
+ * answers is acknowledged and ended at once (13.2.2.4). Requests in a dialog need a way to their next hop, which only
+ * the sockets know: CALL_WAY asks for it, calls_way gives it.
  *
  * A call is named by an id that is never used again. Memory is bounded by the limits below. */
 #ifndef SIPSEAL_UA_CALL_H
@@ -16,10 +16,10 @@
 #include "ua/incoming.h"
 
 enum {
-    CALLS_MAX = 32,          /* at once; one more INVITE is answered 503 */
-    CALL_FORKS_MAX = 8,      /* dialogs of one call: phones that ring */
+    CALLS_MAX = 32,               /* at once; one more INVITE is answered 503 */
+    CALL_FORKS_MAX = 8,           /* dialogs of one call: phones that ring */
     CALL_RINGING_MAX_MS = 180000, /* how long a call may go unanswered, either way; then it is cancelled, or 480 */
-    CALL_RING_AGAIN_MS = 60000, /* a provisional response is repeated, so that no proxy gives up (13.3.1.1) */
+    CALL_RING_AGAIN_MS = 60000,   /* a provisional response is repeated, so that no proxy gives up (13.3.1.1) */
     CALL_ANSWER_MAX_MS = 64 * SIP_T1_MS, /* a 2xx is repeated until its ACK comes, at most so long (13.3.1.4); and how
                                             long a CANCEL may stay without effect (9.1) */
     CALL_SENT_BY_MAX = 80,
@@ -130,10 +130,10 @@ enum call_event_kind {
 };
 
 enum call_end {
-    CALL_END_SELF,      /* by this side: BYE or CANCEL */
-    CALL_END_OTHER,     /* by the other side: BYE, or CANCEL of what was not answered */
-    CALL_END_REFUSED,   /* `status`; `response` when it is the other side's */
-    CALL_END_FAILED,    /* `rule`: no answer, unreachable, no ACK, not to be reached any more */
+    CALL_END_SELF,    /* by this side: BYE or CANCEL */
+    CALL_END_OTHER,   /* by the other side: BYE, or CANCEL of what was not answered */
+    CALL_END_REFUSED, /* `status`; `response` when it is the other side's */
+    CALL_END_FAILED,  /* `rule`: no answer, unreachable, no ACK, not to be reached any more */
 };
 
 struct call_event {
@@ -149,8 +149,8 @@ struct call_event {
     const struct incoming *incoming;    /* until then, too; may be null */
 };
 
-/* The next ACK that is to be sent, before whatever transactions send: over TCP a BYE must not overtake it. The bytes live
- * until the next call of any function here. False when there is none. */
+/* The next ACK that is to be sent, before whatever transactions send: over TCP a BYE must not overtake it. The bytes
+ * live until the next call of any function here. False when there is none. */
 bool calls_next_ack(struct calls *c, uint64_t *flow, struct span *bytes);
 
 /* The next event; false when there is none. */

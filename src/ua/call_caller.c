@@ -153,8 +153,8 @@ void call_invite_response(struct calls *c, struct call *call, const struct call_
 
 /* --- offering anew --- */
 
-/* When a re-INVITE that crossed one of the other side may be tried again: whoever made the Call-ID waits 2.1 to 4 s, the
- * other 0 to 2 s, in steps of 10 ms (14.1). */
+/* When a re-INVITE that crossed one of the other side may be tried again: whoever made the Call-ID waits 2.1 to 4 s,
+ * the other 0 to 2 s, in steps of 10 ms (14.1). */
 static uint32_t retry_after(const struct call *call)
 {
     uint8_t random;

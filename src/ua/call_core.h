@@ -71,8 +71,8 @@ struct call {
     unsigned main; /* which of them is the call; CALL_FORKS_MAX: none yet */
     struct offer offer;
     struct reoffer reoffer;
-    uint64_t reinvite_id; /* this side's last re-INVITE that was accepted: copies of the 2xx are its; 0 */
-    unsigned events; /* bits of enum call_event_kind that wait */
+    uint64_t reinvite_id;   /* this side's last re-INVITE that was accepted: copies of the 2xx are its; 0 */
+    unsigned events;        /* bits of enum call_event_kind that wait */
     int progress, answered; /* statuses to be told of */
     uint32_t retry_ms;
     enum call_end end;

@@ -116,7 +116,8 @@ static bool names_package(const struct sip_message *m)
     return false;
 }
 
-/* No package is known (RFC 6086 4.2.2), and no content outside of one; without content it asks whether the call is there.
+/* No package is known (RFC 6086 4.2.2), and no content outside of one; without content it asks whether the call is
+ * there.
  */
 static void info(const struct handling *h)
 {

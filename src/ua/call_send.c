@@ -68,8 +68,7 @@ static void send_ack(struct calls *c, struct fork *f)
     f->ack_due = false;
     if (!compose_branch(branch))
         return;
-    const struct dialog_draft draft = {
-        .method = SPAN("ACK"), .cseq = f->invite_cseq, .branch = span_text(branch)};
+    const struct dialog_draft draft = {.method = SPAN("ACK"), .cseq = f->invite_cseq, .branch = span_text(branch)};
     struct span bytes = write_request(c, f, &draft);
     free(f->ack);
     f->ack = call_copy(bytes);

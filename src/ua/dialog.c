@@ -109,8 +109,8 @@ bool dialog_of_response(struct dialog *d, const struct sip_message *response)
 {
     memset(d, 0, sizeof *d);
     d->local_cseq = response->cseq;
-    return response->to.tag.len > 0 &&
-           keep_identity(d, response, &response->from, response->from.tag, &response->to) && take_way_back(d, response);
+    return response->to.tag.len > 0 && keep_identity(d, response, &response->from, response->from.tag, &response->to) &&
+           take_way_back(d, response);
 }
 
 bool dialog_confirm(struct dialog *d, const struct sip_message *response)

@@ -10,10 +10,10 @@
 #include "ua/compose.h"
 
 enum {
-    DIALOG_ROUTES_MAX = 16,       /* proxies that stay on the way */
+    DIALOG_ROUTES_MAX = 16, /* proxies that stay on the way */
     DIALOG_ROUTES_BYTES_MAX = 4096,
-    DIALOG_URI_MAX = 1024,        /* bytes of a remote target */
-    DIALOG_IDENTITY_MAX = 4096,   /* bytes of Call-ID, tags and URIs together */
+    DIALOG_URI_MAX = 1024,      /* bytes of a remote target */
+    DIALOG_IDENTITY_MAX = 4096, /* bytes of Call-ID, tags and URIs together */
 };
 
 struct dialog {
@@ -46,8 +46,8 @@ bool dialog_has_response(const struct dialog *d, const struct sip_message *respo
 /* A request other than ACK and CANCEL came in it. RULE_SIP_ORDER when a later one came before (12.2.2). */
 enum rule dialog_take_request(struct dialog *d, const struct sip_message *request);
 
-/* A target refresh request, or the 2xx to one, came: its Contact is the remote target from now on (12.2.1.2, 12.2.2). One
- * that cannot be read, or is too long, changes nothing. */
+/* A target refresh request, or the 2xx to one, came: its Contact is the remote target from now on (12.2.1.2, 12.2.2).
+ * One that cannot be read, or is too long, changes nothing. */
 void dialog_refresh_target(struct dialog *d, const struct sip_message *m);
 
 /* The URI that the next request goes to: of the first route, else the remote target (12.2.1.1). */
@@ -57,7 +57,8 @@ struct dialog_draft {
     struct span method;
     uint32_t cseq;
     struct span branch;
-    struct span headers, body; /* further header lines; Route and the headers that every request has are not among them */
+    struct span headers,
+        body; /* further header lines; Route and the headers that every request has are not among them */
 };
 
 /* Writes a request in the dialog (12.2.1.1). False when `w` is full or a part cannot stand in a header. */

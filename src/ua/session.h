@@ -1,13 +1,13 @@
-/* Session descriptions (RFC 8866) of a user agent without media: an offer that sends and receives nothing, and the answer
- * to any offer (RFC 3264). Of the other side's only the media lines are read. */
+/* Session descriptions (RFC 8866) of a user agent without media: an offer that sends and receives nothing, and the
+ * answer to any offer (RFC 3264). Of the other side's only the media lines are read. */
 #ifndef SIPSEAL_UA_SESSION_H
 #define SIPSEAL_UA_SESSION_H
 
 #include "sipseal/bytes.h"
 
 enum {
-    SESSION_MAX = 16 * 1024, /* bytes of a session description that is answered */
-    SESSION_MEDIA_MAX = 16,  /* media in it */
+    SESSION_MAX = 16 * 1024,  /* bytes of a session description that is answered */
+    SESSION_MEDIA_MAX = 16,   /* media in it */
     SESSION_DISCARD_PORT = 9, /* RFC 863: nothing is ever sent there, and nobody listens */
 };
 

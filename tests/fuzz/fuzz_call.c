@@ -1,7 +1,7 @@
-/* A phone that is called by whoever wrote the input: messages with lines "--" between them, which say what its user does
- * then (r: rings, a: answers, b: is busy, o: offers anew, h: hangs up, t: a second passes). Its tag, which nobody can
- * guess, is put where a message says ";tag=x". Whatever comes, its requests are SIP, and it holds no more calls than the
- * limit. */
+/* A phone that is called by whoever wrote the input: messages with lines "--" between them, which say what its user
+ * does then (r: rings, a: answers, b: is busy, o: offers anew, h: hangs up, t: a second passes). Its tag, which nobody
+ * can guess, is put where a message says ";tag=x". Whatever comes, its requests are SIP, and it holds no more calls
+ * than the limit. */
 #include <stdlib.h>
 
 #include "ua/agent.h"

@@ -24,8 +24,10 @@ static void keep_session(struct phone *phone, const struct incoming *in)
 
 static void way(struct phones *p, struct phone *phone, const struct call_event *event)
 {
-    struct call_way found = {.flow = WIRE_FLOW, .reliable = phone->reliable,
-                             .transport = phone->reliable ? SIP_TCP : SIP_UDP, .sent_by = "127.0.0.1:7000"};
+    struct call_way found = {.flow = WIRE_FLOW,
+                             .reliable = phone->reliable,
+                             .transport = phone->reliable ? SIP_TCP : SIP_UDP,
+                             .sent_by = "127.0.0.1:7000"};
     snprintf(phone->way, sizeof phone->way, "%.*s", SPAN_ARGS(event->uri));
     calls_way(agent_calls(phone->agent), p->now_ms, event->id, event->fork, phone->no_way ? NULL : &found);
 }
@@ -40,8 +42,10 @@ static void judge(const struct phones *p, struct phone *phone, const struct inco
 
 static const char *end_word(enum call_end end)
 {
-    static const char *const words[] = {[CALL_END_SELF] = "self", [CALL_END_OTHER] = "other",
-                                        [CALL_END_REFUSED] = "refused", [CALL_END_FAILED] = "failed"};
+    static const char *const words[] = {[CALL_END_SELF] = "self",
+                                        [CALL_END_OTHER] = "other",
+                                        [CALL_END_REFUSED] = "refused",
+                                        [CALL_END_FAILED] = "failed"};
     return words[end];
 }
 
@@ -181,7 +185,8 @@ static void protect_offer(struct phones *p, const struct compose_identifiers *id
     const struct answer_shape shape = {p->is_signed, p->sealed, p->sealed ? reader : NULL};
     compose_context(ids, SPAN("INVITE"), SPAN("sip:" ALICE), SPAN("sip:" BOB), &context);
     context.contact_uri = span_text(p->alice.contact);
-    assert_rule(answer_protect(&shape, &p->alice.signer, &context, SPAN(SDP), SCENE_NOW, &p->scene.arena, body), RULE_OK);
+    assert_rule(answer_protect(&shape, &p->alice.signer, &context, SPAN(SDP), SCENE_NOW, &p->scene.arena, body),
+                RULE_OK);
 }
 
 void phones_call(struct phones *p)
@@ -210,7 +215,10 @@ void phones_call(struct phones *p)
         .request = writer_span(&w),
         .branch = span_text(ids.branch),
         .contact = span_text(p->alice.contact),
-        .way = {.flow = WIRE_FLOW, .reliable = p->alice.reliable, .transport = where.transport, .sent_by = "127.0.0.1:7000"},
+        .way = {.flow = WIRE_FLOW,
+                .reliable = p->alice.reliable,
+                .transport = where.transport,
+                .sent_by = "127.0.0.1:7000"},
     };
     assert_rule(calls_start(agent_calls(p->alice.agent), p->now_ms, &call, &p->alice.call), RULE_OK);
     phone_drain(p, &p->alice);
@@ -223,8 +231,9 @@ void phone_answer(struct phones *p, struct phone *phone, int status)
     struct sender_body body;
     if (status >= 200 && status < 300) {
         assert_true(calls_answer_context(agent_calls(phone->agent), phone->call, status, &context));
-        assert_rule(answer_protect(&phone->shape, &phone->signer, &context, SPAN(SDP), SCENE_NOW, &p->scene.arena, &body),
-                    RULE_OK);
+        assert_rule(
+            answer_protect(&phone->shape, &phone->signer, &context, SPAN(SDP), SCENE_NOW, &p->scene.arena, &body),
+            RULE_OK);
         answer = (struct call_answer){status, body.headers, body.body};
     }
     assert_true(calls_respond(agent_calls(phone->agent), p->now_ms, phone->call, &answer));
@@ -310,11 +319,11 @@ void phone_respond(struct phones *p, struct phone *phone, const char *status, co
     for (size_t back = 0; strncmp(request, "SIP/2.0", 7) == 0 || strncmp(request, "ACK", 3) == 0;)
         request = phone_sent(phone, ++back);
     line_of(request, "To: ", to, sizeof to);
-    snprintf(text, sizeof text, "SIP/2.0 %s\r\n%s\r\n%s\r\n%s%s%s\r\n%s\r\n%s\r\n%sContent-Length: %zu\r\n\r\n%s", status,
-             line_of(request, "Via: ", via, sizeof via), line_of(request, "From: ", from, sizeof from), to,
+    snprintf(text, sizeof text, "SIP/2.0 %s\r\n%s\r\n%s\r\n%s%s%s\r\n%s\r\n%s\r\n%sContent-Length: %zu\r\n\r\n%s",
+             status, line_of(request, "Via: ", via, sizeof via), line_of(request, "From: ", from, sizeof from), to,
              strstr(to, ";tag=") || !to_tag[0] ? "" : ";tag=", strstr(to, ";tag=") ? "" : to_tag,
-             line_of(request, "Call-ID: ", call_id, sizeof call_id), line_of(request, "CSeq: ", cseq, sizeof cseq), headers,
-             strlen(body), body);
+             line_of(request, "Call-ID: ", call_id, sizeof call_id), line_of(request, "CSeq: ", cseq, sizeof cseq),
+             headers, strlen(body), body);
     phone_receive(p, phone, text);
 }
 

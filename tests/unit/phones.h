@@ -43,7 +43,8 @@ struct phones {
     bool is_signed, sealed; /* how Alice protects what she offers, and what she asks of the answer */
 };
 
-#define SDP "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\na=inactive\r\n"
+#define SDP                                                                                                            \
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\na=inactive\r\n"
 #define SDP_HEADERS "Content-Type: application/sdp\r\n"
 
 int phones_open(void **state);

@@ -125,7 +125,8 @@ static void an_answer_lifted_from_another_call_does_not_hold(void **state)
     struct span first = span_of(p->bob.sent[0], p->bob.sent_len[0]);
     size_t body = span_find_span(first, SPAN("\r\n\r\n")) + 4;
     size_t headers = span_find_span(first, SPAN("Date: "));
-    struct span lines = span_part(first, headers, span_find_span(span_part(first, headers, first.len), SPAN("Content-Length")));
+    struct span lines =
+        span_part(first, headers, span_find_span(span_part(first, headers, first.len), SPAN("Content-Length")));
     struct writer w = arena_writer(&p->scene.arena, 16 * 1024);
     p->alice.log[0] = 0;
     phones_call(p);
@@ -133,8 +134,14 @@ static void an_answer_lifted_from_another_call_does_not_hold(void **state)
     const char *invite = phone_sent(&p->alice, 0);
     snprintf(via, sizeof via, "%.*s", (int)strcspn(strstr(invite, "Via: "), "\r"), strstr(invite, "Via: "));
     snprintf(from, sizeof from, "%.*s", (int)strcspn(strstr(invite, "From: "), "\r"), strstr(invite, "From: "));
-    snprintf(call_id, sizeof call_id, "%.*s", (int)strcspn(strstr(invite, "Call-ID: "), "\r"), strstr(invite, "Call-ID: "));
-    const char *const pieces[] = {"SIP/2.0 200 OK\r\n", via, "\r\n", from, "\r\nTo: <sip:" BOB ">;tag=x\r\n", call_id,
+    snprintf(call_id, sizeof call_id, "%.*s", (int)strcspn(strstr(invite, "Call-ID: "), "\r"),
+             strstr(invite, "Call-ID: "));
+    const char *const pieces[] = {"SIP/2.0 200 OK\r\n",
+                                  via,
+                                  "\r\n",
+                                  from,
+                                  "\r\nTo: <sip:" BOB ">;tag=x\r\n",
+                                  call_id,
                                   "\r\nCSeq: 1 INVITE\r\nContact: <sip:bob@h>\r\n"};
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++)
         writer_text(&w, pieces[i]);

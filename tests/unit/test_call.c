@@ -437,7 +437,8 @@ static void an_invite_that_offers_nothing_gets_an_offer_and_its_ack_the_answer(v
     struct phones *p = *state;
     phone_receive(p, &p->bob,
                   "INVITE sip:" BOB " SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:7000;branch=z9hG4bKlate\r\n"
-                  "Max-Forwards: 70\r\nFrom: <sip:" ALICE ">;tag=a\r\nTo: <sip:" BOB ">\r\nCall-ID: late\r\nCSeq: 1 INVITE\r\n"
+                  "Max-Forwards: 70\r\nFrom: <sip:" ALICE ">;tag=a\r\nTo: <sip:" BOB
+                  ">\r\nCall-ID: late\r\nCSeq: 1 INVITE\r\n"
                   "Contact: <sip:alice@127.0.0.1:7000>\r\nContent-Length: 0\r\n\r\n");
     assert_log(&p->bob, "offered ");
     assert_string_equal(p->bob.session, "");

@@ -2,7 +2,7 @@
 #include "phones.h"
 
 #define VIA_PROXIES                                                                                                    \
-    "Record-Route: <sip:p2.far.example;lr>, <sip:p1.home.example:5062;lr;dialog=7>\r\n"                               \
+    "Record-Route: <sip:p2.far.example;lr>, <sip:p1.home.example:5062;lr;dialog=7>\r\n"                                \
     "Record-Route: <sip:p0.home.example;transport=tcp;lr>\r\n"
 
 static const char *contact(const char *host)
@@ -31,7 +31,8 @@ static void respond_to_invite(struct phones *p, const char *status, const char *
     at = strstr(request, "Call-ID: ");
     snprintf(call_id, sizeof call_id, "%.*s", (int)strcspn(at, "\r"), at);
     snprintf(text, sizeof text,
-             "SIP/2.0 %s\r\n%s\r\n%s\r\nTo: <sip:" BOB ">;tag=%s\r\n%s\r\nCSeq: 1 INVITE\r\n%sContent-Length: %zu\r\n\r\n%s",
+             "SIP/2.0 %s\r\n%s\r\n%s\r\nTo: <sip:" BOB
+             ">;tag=%s\r\n%s\r\nCSeq: 1 INVITE\r\n%sContent-Length: %zu\r\n\r\n%s",
              status, via, from, tag, call_id, headers, strlen(body), body);
     phone_receive(p, alice, text);
 }

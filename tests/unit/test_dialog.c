@@ -17,11 +17,12 @@ static struct sip_message *parse(const char *text)
 static const char *invite(const char *headers)
 {
     static char text[16384];
-    snprintf(text, sizeof text,
-             "INVITE sip:bob@192.0.2.4 SIP/2.0\r\nVia: SIP/2.0/TCP p;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"
-             "From: Alice <sip:alice@home.example>;tag=a\r\nTo: <sip:bob@far.example>\r\nCall-ID: c1\r\nCSeq: 7 INVITE\r\n%s"
-             "Content-Length: 0\r\n\r\n",
-             headers);
+    snprintf(
+        text, sizeof text,
+        "INVITE sip:bob@192.0.2.4 SIP/2.0\r\nVia: SIP/2.0/TCP p;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"
+        "From: Alice <sip:alice@home.example>;tag=a\r\nTo: <sip:bob@far.example>\r\nCall-ID: c1\r\nCSeq: 7 INVITE\r\n%s"
+        "Content-Length: 0\r\n\r\n",
+        headers);
     return text;
 }
 
@@ -39,17 +40,20 @@ static void whoever_is_called_sends_to_the_contact_by_the_record_routes(void **s
     (void)state;
     struct dialog *d = calloc(1, sizeof *d);
     char text[4096];
-    assert_true(dialog_of_request(d, parse(invite("Record-Route: <sip:p2;lr>, <sip:p1;lr>;x=1\r\nRecord-Route: <sip:p0;lr>\r\n"
-                                                  "Contact: \"A\" <sip:alice@192.0.2.1:5070;transport=tcp>\r\n")),
-                                  SPAN("b")));
+    assert_true(
+        dialog_of_request(d,
+                          parse(invite("Record-Route: <sip:p2;lr>, <sip:p1;lr>;x=1\r\nRecord-Route: <sip:p0;lr>\r\n"
+                                       "Contact: \"A\" <sip:alice@192.0.2.1:5070;transport=tcp>\r\n")),
+                          SPAN("b")));
     assert_false(d->confirmed);
     assert_span_text(dialog_next_hop(d), "sip:p2;lr");
     request(d, "BYE", 1, text, sizeof text);
-    assert_string_equal(text, "BYE sip:alice@192.0.2.1:5070;transport=tcp SIP/2.0\r\n"
-                              "Via: SIP/2.0/TCP 127.0.0.1:40000;branch=z9hG4bKx\r\nMax-Forwards: 70\r\n"
-                              "From: <sip:bob@far.example>;tag=b\r\nTo: <sip:alice@home.example>;tag=a\r\nCall-ID: c1\r\n"
-                              "CSeq: 1 BYE\r\nRoute: <sip:p2;lr>\r\nRoute: <sip:p1;lr>;x=1\r\nRoute: <sip:p0;lr>\r\n"
-                              "Content-Length: 0\r\n\r\n");
+    assert_string_equal(text,
+                        "BYE sip:alice@192.0.2.1:5070;transport=tcp SIP/2.0\r\n"
+                        "Via: SIP/2.0/TCP 127.0.0.1:40000;branch=z9hG4bKx\r\nMax-Forwards: 70\r\n"
+                        "From: <sip:bob@far.example>;tag=b\r\nTo: <sip:alice@home.example>;tag=a\r\nCall-ID: c1\r\n"
+                        "CSeq: 1 BYE\r\nRoute: <sip:p2;lr>\r\nRoute: <sip:p1;lr>;x=1\r\nRoute: <sip:p0;lr>\r\n"
+                        "Content-Length: 0\r\n\r\n");
     free(d);
 }
 
@@ -81,7 +85,8 @@ static void a_dialog_is_known_by_call_id_and_both_tags(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[1024];
         snprintf(text, sizeof text,
-                 "BYE sip:bob@h SIP/2.0\r\nVia: SIP/2.0/TCP p;branch=z9hG4bK2\r\nMax-Forwards: 70\r\nFrom: <sip:a@h>;tag=%s\r\n"
+                 "BYE sip:bob@h SIP/2.0\r\nVia: SIP/2.0/TCP p;branch=z9hG4bK2\r\nMax-Forwards: 70\r\nFrom: "
+                 "<sip:a@h>;tag=%s\r\n"
                  "To: <sip:b@h>;tag=%s\r\nCall-ID: %s\r\nCSeq: 8 BYE\r\nContent-Length: 0\r\n\r\n",
                  cases[i].from, cases[i].to, cases[i].call_id);
         assert_int_equal(dialog_has_request(d, parse(text)), cases[i].fits);

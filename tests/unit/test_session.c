@@ -34,11 +34,13 @@ static void an_answer_has_each_medium_of_the_offer_and_takes_one(void **state)
 {
     (void)state;
     char text[4096];
-    assert_true(answer(SPAN(OFFER_HEAD "m=video 5000 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\nm=audio 49170/2 RTP/AVP 0 97\r\n"
-                            "a=sendrecv\r\nm=audio 49180 RTP/AVP 0\r\nm=image 0 udptl t38\r\n"),
-                       text));
-    assert_string_equal(text, HEAD "m=video 0 RTP/AVP 96\r\nm=audio 9 RTP/AVP 0 97\r\na=inactive\r\nm=audio 0 RTP/AVP 0\r\n"
-                                   "m=image 0 udptl t38\r\n");
+    assert_true(
+        answer(SPAN(OFFER_HEAD "m=video 5000 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\nm=audio 49170/2 RTP/AVP 0 97\r\n"
+                               "a=sendrecv\r\nm=audio 49180 RTP/AVP 0\r\nm=image 0 udptl t38\r\n"),
+               text));
+    assert_string_equal(text,
+                        HEAD "m=video 0 RTP/AVP 96\r\nm=audio 9 RTP/AVP 0 97\r\na=inactive\r\nm=audio 0 RTP/AVP 0\r\n"
+                             "m=image 0 udptl t38\r\n");
     assert_true(answer(SPAN("v=0\no=a 1 1 IN IP4 h\ns=x\nt=0 0\nm=audio 1 RTP/AVP 0\n"), text)); /* LF alone is read */
 }
 
@@ -49,10 +51,10 @@ static void what_cannot_be_taken_is_not_answered(void **state)
         "",
         "hello",
         "v=1\r\nm=audio 1 RTP/AVP 0\r\n",
-        OFFER_HEAD,                                   /* no medium */
-        OFFER_HEAD "m=video 1 RTP/AVP 96\r\n",        /* none that is taken */
-        OFFER_HEAD "m=audio 0 RTP/AVP 0\r\n",         /* declined already */
-        OFFER_HEAD "m=audio 1 RTP/SAVP 0\r\n",        /* keys would be needed */
+        OFFER_HEAD,                            /* no medium */
+        OFFER_HEAD "m=video 1 RTP/AVP 96\r\n", /* none that is taken */
+        OFFER_HEAD "m=audio 0 RTP/AVP 0\r\n",  /* declined already */
+        OFFER_HEAD "m=audio 1 RTP/SAVP 0\r\n", /* keys would be needed */
         OFFER_HEAD "m=audio x RTP/AVP 0\r\n",
         OFFER_HEAD "m=audio 99999 RTP/AVP 0\r\n",
         OFFER_HEAD "m=audio 1 RTP/AVP\r\n",
