@@ -144,7 +144,7 @@ struct pass {
     struct share_item share;    /* WAITING: in the line of its peer */
     struct packet *request; /* as it was received; until there is a final answer, and no branch may send it again */
     struct packet *record;  /* kept while the store looks, when a replay would only be noted */
-    struct hop reply;       /* where its responses go: see reply_hop */
+    uint16_t reply_port;    /* where its responses go: see reply_hop */
     struct packet *reply_host; /* TLS: whom a new connection to `reply` must lead to */
     uint32_t vault;         /* EXAMINING */
     bool archive;           /* what can be seen is to be archived */
@@ -291,7 +291,10 @@ void answer_trying_now(struct proxy *p, struct pass *pass, const struct sip_mess
 /* The To tag of the proxy's own responses to this request, and to no other. */
 struct span own_to_tag(const struct proxy *p, const struct sip_message *m, uint8_t room[16]);
 /* Where responses to a request go over UDP, and over a stream when the connection that it came by is closed. */
-struct hop reply_hop(const struct proxy_source *source, const struct sip_via *via);
+struct hop reply_hop(const struct proxy_source *source, uint16_t port);
+/* The port: received always is the source address (18.2.2), rport the source port where the client asks for it (RFC
+ * 3581). */
+uint16_t reply_port(const struct proxy_source *source, const struct sip_via *via);
 
 /* --- the way of a request, in this order --- */
 

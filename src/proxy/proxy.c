@@ -144,7 +144,7 @@ static struct pass *begin_pass(struct proxy *p, const struct proxy_source *sourc
     pass->ack = m->method == SIP_ACK;
     pass->source = *source;
     pass->peer = examine_peer(p, source);
-    pass->reply = reply_hop(source, &m->via);
+    pass->reply_port = reply_port(source, &m->via);
     return pass;
 }
 
@@ -333,7 +333,7 @@ static void send_action(const struct sip_event *e, struct proxy_action *action)
     if (e->is_server) {
         const struct pass *pass = e->user;
         action->flow = pass->source.flow;
-        action->hop = pass->reply;
+        action->hop = reply_hop(&pass->source, pass->reply_port);
         action->host = packet_span(pass->reply_host);
         return;
     }

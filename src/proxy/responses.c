@@ -4,12 +4,15 @@
 #include "proxy/address.h"
 #include "proxy/core.h"
 
-struct hop reply_hop(const struct proxy_source *source, const struct sip_via *via)
+uint16_t reply_port(const struct proxy_source *source, const struct sip_via *via)
 {
-    /* received always is the source address (18.2.2); rport the source port where the client asks for it (RFC 3581). */
-    uint16_t port = via->port ? via->port : source->transport == SIP_TLS ? SIPS_PORT : SIP_PORT;
     if (source->transport == SIP_UDP && via->has_rport)
-        port = address_port(&source->address);
+        return address_port(&source->address);
+    return via->port ? via->port : source->transport == SIP_TLS ? SIPS_PORT : SIP_PORT;
+}
+
+struct hop reply_hop(const struct proxy_source *source, uint16_t port)
+{
     struct hop hop = {.transport = source->transport, .address = source->address, .address_len = source->address_len};
     if (hop.address.ss_family == AF_INET6)
         ((struct sockaddr_in6 *)(void *)&hop.address)->sin6_port = htons(port);
@@ -80,7 +83,8 @@ void answer_stateless(struct proxy *p, const struct proxy_source *source, const 
         event_push(p, PROXY_EVENT_DROPPED, answer->rule, 0, m, source, 0);
         return;
     }
-    const struct proxy_action send = {.kind = PROXY_SEND, .flow = source->flow, .hop = reply_hop(source, &m->via)};
+    const struct proxy_action send = {.kind = PROXY_SEND, .flow = source->flow,
+                                      .hop = reply_hop(source, reply_port(source, &m->via))};
     action_push(p, &send, packet_copy(writer_span(&w)));
     event_push(p, answer->rule != RULE_OK ? PROXY_EVENT_REFUSED : PROXY_EVENT_SERVED, answer->rule, answer->status, m,
                source, 0);

@@ -46,24 +46,29 @@ void siphash_begin(struct siphash *h, const uint8_t key[16])
     };
 }
 
+static void add_byte(struct siphash *h, uint8_t byte)
+{
+    unsigned filled = h->len++ % 8;
+    h->word |= (uint64_t)byte << (8 * filled);
+    if (filled == 7) {
+        mix(h, h->word);
+        h->word = 0;
+    }
+}
+
+/* Eight bytes at a time, also where those before do not end with a word. */
 void siphash_add(struct siphash *h, struct span s)
 {
+    unsigned shift = h->len % 8 * 8;
     size_t i = 0;
-    while (i < s.len) {
-        unsigned filled = h->len % 8;
-        if (filled == 0 && s.len - i >= 8) {
-            mix(h, read_word(s.at + i));
-            h->len += 8;
-            i += 8;
-            continue;
-        }
-        h->word |= (uint64_t)s.at[i++] << (8 * filled);
-        h->len++;
-        if (filled == 7) {
-            mix(h, h->word);
-            h->word = 0;
-        }
+    for (; s.len - i >= 8; i += 8) {
+        uint64_t word = read_word(s.at + i);
+        mix(h, h->word | word << shift);
+        h->word = shift ? word >> (64 - shift) : 0;
+        h->len += 8;
     }
+    for (; i < s.len; i++)
+        add_byte(h, s.at[i]);
 }
 
 void siphash_add_field(struct siphash *h, struct span s)

@@ -205,7 +205,9 @@ static void hand_over(struct link *l)
         bool pong;
         enum rule why;
         struct span rest = span_of(l->in + at, l->in_len - at);
-        if (rest.len == 0 || sip_stream_frame(rest, SIP_MESSAGE_MAX, &l->scanned, &len, &pong, &why) != SIP_FRAME_MESSAGE)
+        if (rest.len == 0)
+            break;
+        if (sip_stream_frame(rest, SIP_MESSAGE_MAX, &l->scanned, &len, &pong, &why) != SIP_FRAME_MESSAGE)
             break;
         l->receive(l->context, span_part(rest, 0, len));
         l->scanned = 0;
