@@ -144,12 +144,26 @@ static bool to_address(const struct sip_uri *uri, struct target *target)
     return true;
 }
 
+/* An address for TLS is followed where a route leads there anyway, since only the route says whose it is: other proxies
+ * write their address into Record-Route, where a certificate has a name. */
+static bool to_route_over_tls(const struct routing *r, const struct sip_uri *uri, struct target *target)
+{
+    struct hop hop = {.transport = SIP_TLS};
+    if (uri->scheme != SIP_SCHEME_SIP || sip_uri_transport(uri) != SIP_TLS ||
+        !address_of_host(uri->host, port_of(uri), &hop.address, &hop.address_len))
+        return false;
+    for (size_t i = 0; i < r->route_count; i++)
+        if (r->route[i].has_next && hop_equal(&r->route[i].next, &hop))
+            return to_domain(&r->route[i], target) == RULE_OK;
+    return false;
+}
+
 static enum rule to_route(const struct routing *r, struct span route, struct target *target)
 {
     struct sip_uri uri;
     if (sip_uri_parse(route, &uri) != RULE_OK)
         return RULE_SIP_URI;
-    if (to_address(&uri, target))
+    if (to_address(&uri, target) || to_route_over_tls(r, &uri, target))
         return RULE_OK;
     return uri.scheme == SIP_SCHEME_SIP ? to_domain(routing_find(r, uri.host), target) : RULE_SIP_ROUTE;
 }
