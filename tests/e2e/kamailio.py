@@ -15,6 +15,7 @@ tcp_children=1
 auto_aliases=no
 dns=no
 rev_dns=no
+use_dns_cache=off
 tcp_rd_buf_size=262144
 {listen}
 {modules}
