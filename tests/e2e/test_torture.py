@@ -16,6 +16,7 @@ import sip  # noqa: E402
 from cases import case, run_cases  # noqa: E402
 from rules import RULES  # noqa: E402
 from sites import Daemon, Site  # noqa: E402
+from untouched import compare  # noqa: E402
 from vectors import folder  # noqa: E402
 
 ROUTE = b"<sip:127.0.0.1:5080>"  # of mpart01.dat
@@ -164,54 +165,6 @@ def final_response(client, transport):
                 return message
 
 
-# --- what is forwarded ---
-
-def header_lines(head):
-    """Each header with its folds and its line's end."""
-    return re.findall(rb"[^\r\n][^\n]*\r\n(?:[ \t][^\n]*\r\n)*", head)
-
-
-def name_of(line):
-    name = line.partition(b":")[0].strip().lower()
-    return {b"v": b"via", b"l": b"content-length"}.get(name, name)
-
-
-def without_received(via):
-    return re.sub(rb"\s*;\s*(received|rport)\s*=\s*[^;,\s]*|;rport\b", b"", via)
-
-
-def compare(sent, got, element):
-    """Each octet is as it was sent but for what a proxy writes: a Via on top, `received` and `rport` in the one below,
-    Max-Forwards, Record-Route, and for a strict router the Request-URI and Route."""
-    head, _, rest = sent.partition(b"\r\n\r\n")
-    arrived, _, body = got.partition(b"\r\n\r\n")
-    old, new = header_lines(head + b"\r\n"), header_lines(arrived + b"\r\n")
-    strict = element.route in sent
-    assert strict or old[0] == new[0], (old[0], new[0])
-    length = re.search(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d+)", head, re.I | re.M)
-    assert body == (rest[:int(length[1])] if length else rest), body
-    top = next(at for at, line in enumerate(new) if name_of(line) == b"via")
-    assert element.daemon.name.encode() in new.pop(top)
-    new = [line for line in new if b";lr;dialog=" not in line]
-    top = True
-    for before in old[1:]:
-        name = name_of(before)
-        if strict and name == b"route":
-            continue
-        after = next((line for line in new[1:] if line == before or name_of(line) == name), b"")
-        new.remove(after)
-        if name == b"max-forwards":
-            number, less = int(before.split(b":")[1]), int(after.split(b":")[1])
-            assert less == number - 1 and before.split(b":")[0] == after.split(b":")[0], after
-        elif name == b"via" and top:
-            assert without_received(before) == without_received(after) and b"received=127." in after, (before, after)
-            top = False
-        else:
-            assert before == after, (before, after)
-    left = {name_of(line) for line in new[1:]}
-    assert left <= {b"max-forwards", b"route"} and len(new) <= 2, new
-
-
 # --- the cases ---
 
 _sites = []
@@ -232,7 +185,7 @@ def send(element, name, outcome):
     rule = next((word for word in outcome.split() if word in RULES), None)
     try:
         if outcome.startswith("forwarded"):
-            compare(data, element.server.next().data, element)
+            compare(data, element.server.next().data, element.daemon.name, element.route)
             assert "closed" in outcome or final_response(client, element.transport).status == 200
         elif outcome == "served":
             assert final_response(client, element.transport).status == 200
