@@ -6,6 +6,7 @@ and send everything through sipseald, which is their outbound proxy; their audio
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -20,7 +21,7 @@ PASSWORD = "not-asked-for"  # of every phone, for a registrar that asks
 
 def folder_of(site, user, proxy):
     """A folder of the phone's own: its home."""
-    path = os.path.join(site.path, "phone", f"{user}-{proxy.rsplit('=', 1)[1]}")
+    path = os.path.join(site.path, "phone", user + re.sub(r"\W+", "-", proxy))
     os.makedirs(path, exist_ok=True)
     return path
 

@@ -4,6 +4,7 @@ TLS, with Record-Route, hold, CANCEL, busy and hanging up by either side (RFC 32
 
 import os
 import re
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
@@ -20,9 +21,9 @@ NAME = "localhost"  # of the proxies, by which the phones find them over TLS: li
 class World:
     """A proxy, and two baresips and a linphonec that are registered over one transport."""
 
-    def __init__(self, site, transport):
+    def __init__(self, site, transport, prefix=""):
         self.transport = transport
-        name = f"{transport}.{DOMAIN}"
+        name = f"{prefix}{transport}.{DOMAIN}"
         keys = os.path.join(site.path, "tls")
         if not os.path.exists(keys):
             site.home(name).sipseal("ca", "issue", "--ca", site.ca, "-o", keys, "--tls", NAME)
@@ -75,11 +76,15 @@ class World:
 _site, _worlds = [], {}
 
 
-def world(transport):
+def site():
     if not _site:
         _site.append(Site())
+    return _site[0]
+
+
+def world(transport):
     if transport not in _worlds:
-        _worlds[transport] = World(_site[0], transport)
+        _worlds[transport] = World(site(), transport)
     return _worlds[transport]
 
 
@@ -185,13 +190,24 @@ def who_has_gone_is_not_available_and_a_phone_takes_its_contact_with_it(w, alice
 
 
 @case
+def a_call_outlives_the_process_net_and_ends_on_both_sides_when_one_hangs_up():
+    for transport in ("udp", "tcp"):
+        w = World(site(), transport, "again-")
+        mark = w.establish(w.alice, w.bob)
+        os.kill(w.daemon.children()["net"], signal.SIGKILL)
+        w.said(r"ready listeners=", mark)
+        w.alice.hears()
+        w.end(w.alice, w.bob, mark)
+
+
+@case
 def a_phone_does_not_register_where_nobody_it_trusts_vouches_for_the_server_or_not_for_its_name():
     w = world("tls")
-    stranger = openssl.authority(os.path.join(_site[0].path, "stranger"))
+    stranger = openssl.authority(os.path.join(site().path, "stranger"))
     for user, proxy, trust in (("dave", w.proxy, os.path.join(stranger, "ca.pem")),
                                ("erin", w.proxy.replace(NAME, "127.0.0.1"), w.trust)):
         mark = w.daemon.process.mark()
-        phone = Linphone(_site[0], user, proxy, trust)
+        phone = Linphone(site(), user, proxy, trust)
         w.daemon.process.wait_for("event=tls-failed rule=tls.handshake", after=mark)
         phone.process.wait_for("to .LinphoneRegistrationFailed")
         phone.stop()
