@@ -28,7 +28,8 @@ class Names:
                 end += 1 + data[end]
             kind = int.from_bytes(data[end + 1:end + 3], "big")
             self.asked.append((".".join(labels), kind))
-            answer = b"\xc0\x0c" + A.to_bytes(2, "big") + IN.to_bytes(2, "big") + bytes([0, 0, 0, 60, 0, 4, 127, 0, 0, 1])
+            answer = (b"\xc0\x0c" + A.to_bytes(2, "big") + IN.to_bytes(2, "big")
+                      + bytes([0, 0, 0, 60, 0, 4, 127, 0, 0, 1]))
             has = kind == A
             self.socket.sendto(data[:2] + b"\x85\x80" + b"\0\1" + (b"\0\1" if has else b"\0\0") + bytes(4)
                                + data[12:end + 5] + (answer if has else b""), peer)

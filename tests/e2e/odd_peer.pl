@@ -2,12 +2,12 @@
 # Peers that write SIP as nobody else here does, over UDP on loopback. What they read, Net::SIP must be able to read.
 #
 #   odd_peer.pl uas MODE                 a UAS; says "listening PORT", and "request METHOD OCTETS" for each request
-#   odd_peer.pl uac MODE PORT METHOD URI sends a request there, and then what comes after it: ACK and BYE, or an OPTIONS;
+#   odd_peer.pl uac MODE PORT METHOD URI sends a request there, and then what comes after it, ACK and BYE or an OPTIONS;
 #                                        says "sent OCTETS", and "response STATUS METHOD VIAS" for each
 #
-# OCTETS are in hexadecimal. Modes of a UAS: plain; odd (its responses are written oddly); ringing (with many 1xx); twice
-# (each final response comes twice); late (a request is answered when it has come for the third time). Of a UAC: plain; odd;
-# impatient (each request is sent three times at once); forked (and again with another branch).
+# OCTETS are in hexadecimal. Modes of a UAS: plain; odd (its responses are written oddly); ringing (with many 1xx);
+# twice (each final response comes twice); late (a request is answered when it has come for the third time). Of a UAC:
+# plain; odd; impatient (each request is sent three times at once); forked (and again with another branch).
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -64,7 +64,8 @@ sub serve {
     while (1) {
         my $peer = $socket->recv(my $data, 65536);
         my $request = eval { Net::SIP::Packet->new($data) };
-        print defined $request ? "request " . ($data =~ s/ .*//sr) . " " . unpack('H*', $data) . "\n" : "unreadable $@\n";
+        my $told = "request " . ($data =~ s/ .*//sr) . " " . unpack('H*', $data);
+        print defined $request ? "$told\n" : "unreadable $@\n";
         next if !$request || $request->method eq 'ACK';
         my $time = ++$seen{ $request->method . ($request->get_header('via'))[0] };
         next if $mode eq 'late' && $time < 3;

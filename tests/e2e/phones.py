@@ -52,8 +52,8 @@ ctrl_tcp_listen 127.0.0.1:{control}
     MODULE_PATH = "/usr/lib/baresip/modules"
 
     def __init__(self, site, user, proxy, trust, names, contacts=(), port=0):
-        """`proxy`: the URI of its outbound proxy, with the transport; `trust`: authorities for TLS; `names`: its name server; `contacts`: the first is whom it sends a MESSAGE to; `port`: where it listens, if that
-        matters."""
+        """`proxy`: the URI of its outbound proxy, with the transport; `trust`: authorities for TLS; `names`: its name
+        server; `contacts`: the first is whom it sends a MESSAGE to; `port`: where it listens, if that matters."""
         self.user, self.aor = user, f"sip:{user}@{DOMAIN}"
         self.path = folder_of(site, user, proxy)
         control = free_port()

@@ -1,5 +1,5 @@
-"""Calls on real sockets: SIPp calls SIPp through sipseald, alone and with a real Kamailio behind or before it that stays
-on the way of the dialog too (RFC 3261 16), over UDP, TCP and TLS."""
+"""Calls on real sockets: SIPp calls SIPp through sipseald, alone and with a real Kamailio behind or before it that
+stays on the way of the dialog too (RFC 3261 16), over UDP, TCP and TLS."""
 # timeout: 600
 
 import os
@@ -22,9 +22,9 @@ def site():
 
 
 def call(scenario, transport, behind=None, before=None, **options):
-    """CALLS calls, all of which must go as the scenarios say; gives what sipseald said. `behind` puts something behind
-    sipseald: it gets the URI of the called side and gives the URI to send to. `before` puts something before it: it gets
-    sipseald and gives the address to call. `options` are sipseald's."""
+    """CALLS calls, all of which must go as the scenarios say; gives what sipseald said. `behind` puts something
+    behind sipseald: it gets the URI of the called side and gives the URI to send to. `before` puts something before
+    it: it gets sipseald and gives the address to call. `options` are sipseald's."""
     uas, port = sipp.callee(scenario, transport, CALLS)
     callee = f"sip:127.0.0.1:{port};transport={transport}"
     route = {"domain": "far.example", "next": behind(callee, transport) if behind else callee}
@@ -93,7 +93,8 @@ def calls_go_to_kamailio_behind_and_come_from_kamailio_before_over_mutual_tls():
     machine = site().home("tls.home.example").party
     listen = [f"{transport}://127.0.0.1:0" for transport in ("udp", "tcp", "tls")]
     sections = {"server": {"names": ["localhost", "tls.home.example"], "listen": listen},
-                "keys": {"certificate": machine.certificate, "private_key": machine.key}, "tls": {**files, "private_key": key, "clients": "required"}}
+                "keys": {"certificate": machine.certificate, "private_key": machine.key},
+                "tls": {**files, "private_key": key, "clients": "required"}}
 
     def behind(callee, _):
         port = kamailio({"far.example": callee}, {**files, "key": key}).tls_address[1]

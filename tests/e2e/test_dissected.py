@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What sipseald and real peers really put on the wire, captured on loopback and read by tshark: none of it is malformed,
-and each message is there that was sent. Needs root to capture."""
+"""What sipseald and real peers really put on the wire, captured on loopback and read by tshark: none of it is
+malformed, and each message is there that was sent. Needs root to capture."""
 # timeout: 600
 
 import os
@@ -20,11 +20,11 @@ from processes import Process, run, until  # noqa: E402
 from sites import ALICE, BOB, PROXY1, Daemon, Site  # noqa: E402
 
 CALLS = 30
-# What tshark finds wrong: a dissector gave up, or its expert says "malformed" or "error". Headers and types that it does
-# not know (Proxy-Inspect-Body, AuthEnvelopedData) are neither.
+# What tshark finds wrong: a dissector gave up, or its expert says "malformed" or "error". Headers and types that it
+# does not know (Proxy-Inspect-Body, AuthEnvelopedData) are neither.
 FAULTY = "_ws.malformed || _ws.expert.group == 0x07000000 || _ws.expert.severity == 0x00800000"
-# INVITE, 100, 180, 200, ACK, BYE, 200 at the caller's side, and all but the 100 at the other; of a cancelled one INVITE,
-# 100, 180, CANCEL, 200, 487, ACK in the same way.
+# INVITE, 100, 180, 200, ACK, BYE, 200 at the caller's side, and all but the 100 at the other; of a cancelled one
+# INVITE, 100, 180, CANCEL, 200, 487, ACK in the same way.
 MESSAGES_OF_A_CALL = 13
 
 _sites = []
@@ -52,8 +52,8 @@ class Capture:
         self.last = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.last.bind(("127.0.0.1", 0))
         words = " or ".join(f"port {port}" for port in (*ports, self.last.getsockname()[1]))
-        self.process = Process([need("tcpdump", "tcpdump"), "-i", "lo", "-U", "-s", "0", "-B", "32768", "-Z", "root", "-w",
-                                self.path, words], "tcpdump")
+        self.process = Process([need("tcpdump", "tcpdump"), "-i", "lo", "-U", "-s", "0", "-B", "32768", "-Z", "root",
+                                "-w", self.path, words], "tcpdump")
         site().at_end(self.process.stop)
         self.process.wait_for("listening on lo")
 
@@ -81,8 +81,8 @@ class Capture:
                            "_ws.col.Info")
 
     def messages(self):
-        """Which there are, as often as they were sent: (ports, methods or statuses, Call-IDs, CSeqs) of each packet with
-        the last of a message in it, which over TCP may have the last of several."""
+        """Which there are, as often as they were sent: (ports, methods or statuses, Call-IDs, CSeqs) of each packet
+        with the last of a message in it, which over TCP may have the last of several."""
         fields = ["srcport", "dstport"]
         words = [word for field in fields for t in ("udp", "tcp") for word in ("-e", f"{t}.{field}")]
         words += ["-e", "sip.Method", "-e", "sip.Status-Code", "-e", "sip.Call-ID", "-e", "sip.CSeq"]
@@ -176,8 +176,9 @@ def one_message_that_is_malformed_is_found_among_good_ones():
     receiver.bind(("127.0.0.1", 0))
     port = receiver.getsockname()[1]
     capture = Capture("malformed", [port])
-    good = (b"OPTIONS sip:bob@far.example SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"
-            b"From: <sip:a@b.example>;tag=1\r\nTo: <sip:bob@far.example>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n"
+    good = (b"OPTIONS sip:bob@far.example SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK1\r\n"
+            b"Max-Forwards: 70\r\nFrom: <sip:a@b.example>;tag=1\r\nTo: <sip:bob@far.example>\r\n"
+            b"Call-ID: x\r\nCSeq: 1 OPTIONS\r\n"
             b"Content-Length: 0\r\n\r\n")
     for data in (good, good.replace(b"\r\n\r\n", b"\r\n"), good):
         receiver.sendto(data, receiver.getsockname())

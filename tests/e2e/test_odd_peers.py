@@ -1,5 +1,5 @@
-"""Peers that write SIP oddly, are impatient, answer late, twice or with many 1xx (Net::SIP, odd_peer.pl): through sipseald
-each message arrives in no worse shape than it was sent in, and once."""
+"""Peers that write SIP oddly, are impatient, answer late, twice or with many 1xx (Net::SIP, odd_peer.pl): through
+sipseald each message arrives in no worse shape than it was sent in, and once."""
 # timeout: 300
 
 import os

@@ -1,5 +1,5 @@
-"""Real phones, baresip and linphonec, register at sipseald and call and write to each other through it: over UDP, TCP and
-TLS, with Record-Route, hold, CANCEL, busy and hanging up by either side (RFC 3261, RFC 3428)."""
+"""Real phones, baresip and linphonec, register at sipseald and call and write to each other through it: over UDP, TCP
+and TLS, with Record-Route, hold, CANCEL, busy and hanging up by either side (RFC 3261, RFC 3428)."""
 # timeout: 600
 
 import os

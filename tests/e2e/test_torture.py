@@ -1,6 +1,7 @@
-"""Each message of RFC 4475 and RFC 5118, from where they lie outside of the project, through a running sipseald as proxy
-and as registrar, over UDP and TCP: what its RFC names becomes of it, and what is forwarded is as it came but for the
-headers that a proxy writes. unit/sip_vectors has what the parser says of them, tests/corpus the project's own cases."""
+"""Each message of RFC 4475 and RFC 5118, from where they lie outside of the project, through a running sipseald as
+proxy and as registrar, over UDP and TCP: what its RFC names becomes of it, and what is forwarded is as it came but
+for the headers that a proxy writes. unit/sip_vectors has what the parser says of them, tests/corpus the project's own
+cases."""
 # timeout: 300
 
 import os
@@ -22,9 +23,9 @@ from vectors import folder  # noqa: E402
 ROUTE = b"<sip:127.0.0.1:5080>"  # of mpart01.dat
 
 # What becomes of each: as a proxy whose next hop takes everything, and as the registrar of example.com for what is a
-# REGISTER. A name of a rule: refused with its response, or dropped where the line says so. "forwarded", and "served": 200
-# by the registrar. Behind "tcp": what differs over TCP, where a wrong length leaves the rest of the stream without a
-# meaning ("and closed"), or lets more be expected ("more").
+# REGISTER. A name of a rule: refused with its response, or dropped where the line says so. "forwarded", and "served":
+# 200 by the registrar. Behind "tcp": what differs over TCP, where a wrong length leaves the rest of the stream
+# without a meaning ("and closed"), or lets more be expected ("more").
 #
 # The RFC would have the registrar take five that it refuses with sip.contact: a Contact with a host name cannot be
 # registered yet, nor one with headers (regescrt.dat).
@@ -121,15 +122,17 @@ class Element:
         own = [{"domain": "example.com", "registrar": {"allow": ["127.0.0.0/8"]}}] if role == "registrar" else []
         self.daemon = Daemon(site, f"{role}-{transport}.home.example", routes=own,
                              next_hop=self.server.uri(transport)).start()
-        # A response over UDP goes to the port of the Via, which is 5060 where it has none: at an address of the test's own.
+        # A response over UDP goes to the port of the Via, which is 5060 where it has none: at an address of the
+        # test's own.
         self.source = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.{random.randint(1, 254)}"
 
         self.route = f"<{self.server.uri(transport)}>".encode()
         self._branches = set()
 
     def prepared(self, name):
-        """One as it is sent: where it has the branch of one before, with another, else it would be its retransmission;
-        where its Route leads to some port, with that of the next hop. Over a stream what follows a message is another."""
+        """One as it is sent: where it has the branch of one before, with another, else it would be its
+        retransmission; where its Route leads to some port, with that of the next hop. Over a stream what follows a
+        message is another."""
         data = vector(name).replace(ROUTE, self.route)
         if name == "dblreq.dat" and self.transport == "tcp":
             data = data[:data.index(b"\r\n\r\n") + 4]
@@ -141,7 +144,8 @@ class Element:
 
     def open(self, data):
         client = socket.socket(socket.AF_INET, socket.SOCK_STREAM if self.transport == "tcp" else socket.SOCK_DGRAM)
-        via = re.search(rb"^(?:via|v)\s*:\s*SIP\s*/\s*2\.0\s*/\s*\w+\s+(?:\[[^\]]*\]|[^\s:;,]+):(\d+)", data, re.I | re.M)
+        via = re.search(rb"^(?:via|v)\s*:\s*SIP\s*/\s*2\.0\s*/\s*\w+\s+(?:\[[^\]]*\]|[^\s:;,]+):(\d+)", data,
+                        re.I | re.M)
         client.bind((self.source, 0 if self.transport == "tcp" else int(via[1]) if via else 5060))
         client.connect(self.daemon.address(self.transport))
         return client
