@@ -159,7 +159,8 @@ static bool send_tls(struct setup *s, struct child *net)
 bool setup_net(struct setup *s, struct child *net)
 {
     const struct config *c = s->config;
-    if (!send_listeners(s, net) || !send_metrics(s, net) || !send_hep(s, net) || !send_routes(s, net) || !send_policy(s, net) || !send_tls(s, net))
+    if (!send_listeners(s, net) || !send_metrics(s, net) || !send_hep(s, net) || !send_routes(s, net) ||
+        !send_policy(s, net) || !send_tls(s, net))
         return false;
     struct ipc_net_setup what = {
         .name_count = c->name_count,

@@ -20,7 +20,8 @@ static int complain(const char *place, const char *problem)
 
 static int not_reached(const struct control_places *places, int error)
 {
-    const char *advice = "no sipseald answers there; start it, or name its socket by --control or its configuration by -c";
+    const char *advice = "no sipseald answers there; start it, or name its socket by --control, or its configuration "
+                         "by -c";
     if (error == EACCES || error == EPERM)
         advice = "it may not be reached; ask as root or as the user of sipseald";
     return complain(places->count ? places->path[0] : "control socket", advice);

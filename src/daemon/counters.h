@@ -1,6 +1,7 @@
-/* What a process has counted: as lines of its log that programs can read, when the parent asks for them (SIGUSR1) and at
- * the end; or as a message to the parent, which gives them to who asks it and to the metrics. Names are declared where the counters are (PROXY_COUNTERS, TRANSPORTS_COUNTERS, VAULT_COUNTERS,
- * STORE_COUNTERS), once each; sipseald(8) explains them, and a test compares. */
+/* What a process has counted: as lines of its log that programs can read, when the parent asks for them (SIGUSR1) and
+ * at the end; or as a message to the parent, which gives them to who asks it, and to the metrics. Names are declared
+ * where the counters are (PROXY_COUNTERS, TRANSPORTS_COUNTERS, HEP_COUNTERS, VAULT_COUNTERS, STORE_COUNTERS), once
+ * each; sipseald(8) explains them, and a test compares. */
 #ifndef SIPSEAL_DAEMON_COUNTERS_H
 #define SIPSEAL_DAEMON_COUNTERS_H
 
@@ -30,8 +31,9 @@ void counters_put_rules(const struct counters_to *to, const uint64_t rule[RULE_C
 /* What the system says of this process, group "process". */
 void counters_put_usage(const struct counters_to *to);
 
-/* Answers IPC_COUNTERS or IPC_REPORT of the parent over IPC_CONTROL_FD: `count` puts all that `context` has counted; the
- * log then has it whatever its level is. A report has counters_put_usage too. False when the message is not well-formed, or the parent cannot be told. */
+/* Answers IPC_COUNTERS or IPC_REPORT of the parent over IPC_CONTROL_FD: `count` puts all that `context` has counted. The
+ * log then has it whatever its level is; a report has counters_put_usage too. False when the message is not
+ * well-formed, or the parent cannot be told. */
 bool counters_answer(uint16_t kind, const struct cursor *fields, const struct log *log,
                      void (*count)(const void *context, const struct counters_to *to), const void *context);
 

@@ -1,5 +1,5 @@
-/* What a process has counted, told to its parent, and by it to net for the metrics. Names travel with their values, so that neither the parent nor who
- * shows them must know what each process counts. */
+/* What a process has counted, told to its parent, and by it to net for the metrics. Names travel with their values, so
+ * that neither the parent nor who shows them must know what each process counts. */
 #include "ipc/fields.h"
 #include "ipc/ipc.h"
 

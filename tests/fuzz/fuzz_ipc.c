@@ -64,7 +64,8 @@ static void again_control(struct writer *w, uint16_t kind, struct cursor *c)
         ipc_write_blob(w, (enum ipc_kind)kind, der);
     else if ((kind == IPC_CHANNEL_VAULT || kind == IPC_CHANNEL_STORE) && ipc_read_channel(c, &number) == RULE_OK)
         ipc_write_channel(w, (enum ipc_kind)kind, number);
-    else if ((kind == IPC_STOP || kind == IPC_READY || kind == IPC_COUNTERS || kind == IPC_REPORT) && ipc_read_bare(c) == RULE_OK)
+    else if ((kind == IPC_STOP || kind == IPC_READY || kind == IPC_COUNTERS || kind == IPC_REPORT) &&
+             ipc_read_bare(c) == RULE_OK)
         ipc_write_bare(w, (enum ipc_kind)kind);
     else if (kind == IPC_REPORTED && ipc_read_report(c, &der) == RULE_OK)
         again_report(w, der);
