@@ -265,7 +265,7 @@ static enum course take_control(struct store *s, struct span datagram, int *fd)
         return take_channel(s, &fields, fd);
     case IPC_COUNTERS:
     case IPC_REPORT:
-        return s->replay && counters_answer(header.kind, &fields, &s->log, store_batch_count, &s->batch)
+        return s->store && counters_answer(header.kind, &fields, &s->log, store_batch_count, &s->batch)
                    ? GO_ON
                    : bad_message(s, "control");
     case IPC_STOP:
