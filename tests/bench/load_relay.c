@@ -156,7 +156,7 @@ static void caller_receives(void *context, struct span message)
         return;
     }
     if (!span_starts(message, SPAN("SIP/2.0 200 ")))
-        DIE("%.*s was answered %.*s", SPAN_ARGS(a.method), SPAN_ARGS(span_part(message, 0, span_find(message, '\r'))));
+        DIE("%.*s was answered:\n%.*s", SPAN_ARGS(a.method), SPAN_ARGS(message));
     if (r->order.kind == RELAY_MESSAGES && *a.state != STATE_DONE) {
         finish(r, &a);
     } else if (span_equal(a.method, SPAN("INVITE")) && *a.state < STATE_ANSWERED) {
