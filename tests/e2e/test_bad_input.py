@@ -6,6 +6,7 @@ Each case changes one thing in a message that passes otherwise (the first case),
 # timeout: 600
 
 import os
+import stat
 import sys
 import time
 
@@ -479,6 +480,8 @@ def no_plaintext_is_in_a_log_or_a_file_of_the_proxy_and_the_auditor_can_read_wha
     assert CANARY not in w.daemon.process.log(), "the log tells what was sealed"
     for folder, _, files in os.walk(w.daemon.path):
         for file in files:
+            if stat.S_ISSOCK(os.stat(os.path.join(folder, file)).st_mode):
+                continue
             with open(os.path.join(folder, file), "rb") as f:
                 assert CANARY.encode() not in f.read(), f"{file} holds what was sealed"
     # The search can find it: what passed is in the archive, for its reader.

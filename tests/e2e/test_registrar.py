@@ -165,8 +165,9 @@ def a_store_that_is_killed_again_and_again_loses_no_registration_that_was_answer
     assert set(answers.values()) <= {200, 503} and 200 in answers.values(), answers
     w.daemon.stop()
     w.daemon.start()
+    # What was refused may have been kept: its store died before it could say so.
     for user, status in answers.items():
-        assert len(w.bound(user)) == (1 if status == 200 else 0), (user, status)
+        assert status != 200 or len(w.bound(user)) == 1, user
 
 
 @case
