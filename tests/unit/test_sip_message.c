@@ -399,6 +399,7 @@ static void header_names_are_known_in_every_form(void **state)
         {"Contact", SIP_H_CONTACT},
         {"m", SIP_H_CONTACT},
         {"Max-Forwards", SIP_H_MAX_FORWARDS},
+        {"Max-Breadth", SIP_H_MAX_BREADTH},
         {"Route", SIP_H_ROUTE},
         {"Record-Route", SIP_H_RECORD_ROUTE},
         {"Proxy-Require", SIP_H_PROXY_REQUIRE},
