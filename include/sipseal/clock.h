@@ -26,4 +26,7 @@ struct civil clock_to_civil(int64_t seconds);
 /* "2026-11-23T13:00:00Z" (RFC 3339). */
 void clock_write_rfc3339(struct writer *w, int64_t seconds);
 
+/* Reads exactly that form: in UTC, whole seconds, "T" and "Z" in capitals. */
+bool clock_parse_rfc3339(struct span text, int64_t *seconds);
+
 #endif

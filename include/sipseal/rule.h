@@ -35,6 +35,7 @@
     X(RULE_SIP_LOOP, "sip.loop", 482, "the request has come back unchanged")                                           \
     X(RULE_SIP_MERGED, "sip.merged", 482, "the same request arrived by another path")                                  \
     X(RULE_SIP_PROXY_REQUIRE, "sip.proxy-require", 420, "the request asks for an extension that is not supported")     \
+    X(RULE_SIP_ACCEPT, "sip.accept", 406, "the request accepts no media type that there is an answer in")              \
     X(RULE_SIP_METHOD, "sip.method", 501, "the method is not supported here")                                          \
     X(RULE_SIP_ROUTE, "sip.route", 404, "there is no route to the domain of the Request-URI")                          \
     X(RULE_SIP_NOT_REGISTERED, "sip.not-registered", 480, "the user is not registered")                                \
@@ -116,6 +117,24 @@
     X(RULE_POLICY_PRESENT, "policy.present", 403, "content that the policy of this proxy needs is absent")             \
     X(RULE_UNDECIPHERABLE, "recipient.undecipherable", 493, "a part that must be read cannot be opened")               \
     X(RULE_ANSWER_UNSEALED, "recipient.answer-unsealed", 0, "the answer to a sealed offer is not sealed")             \
+    /* policy objects, as a user agent sees them (protocol.md 6) */                                                    \
+    X(RULE_POLICY_OBJECT_SYNTAX, "policy-object.syntax", 0, "the policy object is not well-formed")                    \
+    X(RULE_POLICY_OBJECT_LIMIT, "policy-object.limit", 0, "the policy object holds more than the limits allow")        \
+    X(RULE_POLICY_OBJECT_UNUSABLE, "policy-object.unusable", 0,                                                        \
+      "the policy object is of a version, or asks for something, that this program does not know")                     \
+    X(RULE_POLICY_OBJECT_SIGNER, "policy-object.signer", 0,                                                            \
+      "the policy object is signed neither by its domain nor by the one proxy that it is about")                       \
+    X(RULE_POLICY_OBJECT_HOST, "policy-object.host", 0, "the policy object is not about the proxy that was asked")     \
+    X(RULE_POLICY_OBJECT_SEAL_TO, "policy-object.seal-to", 0,                                                          \
+      "a certificate in the policy object does not name the proxy that it is said to be of")                           \
+    X(RULE_POLICY_OBJECT_FUTURE, "policy-object.future", 0, "the policy object was issued in the future")              \
+    X(RULE_POLICY_OBJECT_EXPIRED, "policy-object.expired", 0, "the policy object counts no longer, or for too long")   \
+    X(RULE_POLICY_OBJECT_OLDER, "policy-object.older", 0, "the policy object is older than one that was accepted")     \
+    X(RULE_POLICY_OBJECT_ABSENT, "policy-object.absent", 0, "the proxy gave no policy object")                         \
+    X(RULE_POLICY_OBJECT_NOT_GRANTED, "policy-object.not-granted", 0,                                                  \
+      "the proxy asks for what its user has not granted it, and nothing was disclosed")                                \
+    X(RULE_POLICY_OBJECT_ROUNDS, "policy-object.rounds", 0,                                                            \
+      "proxies ask for ever more, or again for what they were given")                                                  \
     /* TLS */                                                                                                          \
     X(RULE_TLS_HANDSHAKE, "tls.handshake", 0,                                                                          \
       "the other end broke off the TLS handshake, or speaks no TLS 1.2 or 1.3 that is accepted")                       \

@@ -139,3 +139,14 @@ void clock_write_rfc3339(struct writer *w, int64_t seconds)
     write_time(w, t);
     writer_byte(w, 'Z');
 }
+
+bool clock_parse_rfc3339(struct span text, int64_t *seconds)
+{
+    struct cursor c = cursor_over(text);
+    int year, month, day, hour, minute, second;
+    return take_number(&c, 4, &year) && cursor_accept(&c, '-') && take_number(&c, 2, &month) &&
+           cursor_accept(&c, '-') && take_number(&c, 2, &day) && cursor_accept(&c, 'T') && take_number(&c, 2, &hour) &&
+           cursor_accept(&c, ':') && take_number(&c, 2, &minute) && cursor_accept(&c, ':') &&
+           take_number(&c, 2, &second) && cursor_accept(&c, 'Z') && cursor_done(&c) &&
+           clock_from_civil(year, month, day, hour, minute, second, seconds);
+}

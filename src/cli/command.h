@@ -45,6 +45,7 @@ extern const struct command command_ca_init, command_ca_issue, command_ca_revoke
 extern const struct command command_contact_add, command_contact_list, command_contact_show;
 extern const struct command command_send, command_call, command_listen, command_register, command_inspect;
 extern const struct command command_archive_list, command_archive_show;
+extern const struct command command_policy_fetch, command_policy_show, command_policy_check;
 
 /* --- saying things (report.c) --- */
 

@@ -9,7 +9,8 @@
 static const struct command *const commands[] = {
     &command_ca_init,      &command_ca_issue,     &command_ca_revoke,    &command_contact_add,  &command_contact_list,
     &command_contact_show, &command_send,         &command_call,         &command_listen,       &command_register,
-    &command_inspect,      &command_archive_list, &command_archive_show,
+    &command_inspect,      &command_archive_list, &command_archive_show,  &command_policy_fetch,
+    &command_policy_show,  &command_policy_check,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -4,6 +4,7 @@
 
 #include "cli/exchange.h"
 #include "cli/outcome_report.h"
+#include "cli/send_policy.h"
 #include "cli/send_report.h"
 #include "sipseal/digest.h"
 
@@ -13,6 +14,9 @@ struct sending {
     struct sender_body body;
     struct writer request;
     struct net_place place;
+    struct send_policy policy;
+    enum rule carried;  /* RULE_OK: the response had a policy object, */
+    struct span object; /* and this is it, in the plan's arena */
     struct exchange exchange;
     struct outcome outcome; /* of a response; what it points to is in the plan's arena */
 };
@@ -48,6 +52,7 @@ static void print_json(const struct sending *s)
     if (sha256(plan->part[0].content, hash))
         json_object_set_new(out, "content_sha256", cli_json_hex(span_of(hash, sizeof hash)));
     json_result(s, out);
+    send_policy_json(&s->policy, out);
     cli_print_json(out);
 }
 
@@ -77,7 +82,7 @@ static enum exit_code fail_compose(void)
 static enum exit_code prepare(struct sending *s)
 {
     int64_t now = cli_now();
-    if (!compose_identify(&s->ids, now))
+    if (!(s->ids.cseq ? compose_identify_again(&s->ids, now) : compose_identify(&s->ids, now)))
         return cli_fail(EXIT_REFUSED, "%s; try again", rule_sentence(RULE_NO_RANDOM));
     struct message_context context;
     compose_context(&s->ids, send_plan_method(&s->plan), span_text(s->plan.self.uri),
@@ -127,8 +132,10 @@ static enum exit_code exchange(struct sending *s)
         .timeout_s = plan->timeout_s,
     };
     code = exchange_run(&s->exchange, &request);
-    if (s->exchange.response)
+    if (s->exchange.response) {
         outcome_keep(&s->plan.arena, s->exchange.response, &s->outcome);
+        s->carried = policy_object_of_response(s->exchange.response, &s->plan.arena, &s->object);
+    }
     return code;
 }
 
@@ -142,6 +149,8 @@ static enum exit_code report(struct sending *s)
         print_json(s);
     if (!s->exchange.response)
         return exchange_fail(&s->exchange);
+    if (s->outcome.kind != OUTCOME_DELIVERED && send_policy_has_reason(&s->policy))
+        return send_policy_fail(&s->policy, s->outcome.status);
     if (s->outcome.kind != OUTCOME_DELIVERED)
         return outcome_fail(&s->outcome, "not delivered");
     if (!cli->json)
@@ -164,18 +173,44 @@ static enum exit_code write_dry(struct sending *s)
     return EXIT_DONE;
 }
 
-static enum exit_code send_it(struct sending *s)
+/* One try: protected, sent, answered. */
+static enum exit_code try_once(struct sending *s)
 {
     enum exit_code code = prepare(s);
     if (code != EXIT_DONE || s->plan.dry_run)
-        return code != EXIT_DONE ? code : write_dry(s);
+        return code;
     code = find_place(s);
     if (code != EXIT_DONE)
         return code;
     if (!s->plan.cli->json && !s->plan.cli->quiet)
         send_report_plan(&s->plan);
-    code = exchange(s);
-    return code == EXIT_DONE ? report(s) : code;
+    exchange_close(&s->exchange);
+    return exchange(s);
+}
+
+/* Whether a proxy asked for something that its user grants it, so that the plan is another one now. */
+static bool is_to_be_sent_again(struct sending *s)
+{
+    if (!s->exchange.response || (s->outcome.status != 495 && s->outcome.status != 496) || !s->outcome.has_warning)
+        return false;
+    s->policy.place = s->place;
+    s->policy.parties.outbound =
+        arguments_value(&s->plan.cli->arguments, "proxy") ? span_text(s->place.host) : SPAN("");
+    return send_policy_learn(&s->policy, &s->outcome.warning, s->carried, s->object);
+}
+
+static enum exit_code send_it(struct sending *s)
+{
+    enum exit_code code = send_policy_open(&s->policy, &s->plan);
+    if (code != EXIT_DONE)
+        return code;
+    send_policy_beforehand(&s->policy);
+    do
+        code = try_once(s);
+    while (code == EXIT_DONE && !s->plan.dry_run && is_to_be_sent_again(s));
+    if (code != EXIT_DONE)
+        return code;
+    return s->plan.dry_run ? write_dry(s) : report(s);
 }
 
 static enum exit_code run_send(struct cli *cli)

@@ -31,6 +31,7 @@ const struct option send_options[SEND_OPTION_COUNT] = {
     SEND_PROXY,
     NET_TLS_TRUST_OPTION,
     SEND_MIDDLE,
+    {.name = "trust-proxies", .value = "WHO,...", .help = "whom to grant what they ask for: own,recipient,HOST (own)"},
     SEND_PART,
     SEND_CLEAR,
     SEND_SIGN,

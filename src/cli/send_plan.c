@@ -94,8 +94,8 @@ static enum exit_code read_contents(struct send_plan *plan)
 
 /* --- certificates --- */
 
-/* So that the recipient can name who else reads; beside the signer's and the sealing certificate. */
-static void carry(struct send_plan *plan, struct certificate *c)
+/* Beside the signer's and the sealing certificate. */
+void send_plan_carry(struct send_plan *plan, struct certificate *c)
 {
     for (size_t i = 0; i < plan->carry_count; i++)
         if (span_equal(plan->carry[i]->der, c->der))
@@ -121,7 +121,7 @@ static enum exit_code add_readers(struct send_plan *plan, struct send_part *part
         }
         part->reader[part->reader_count++] = found[i];
         if (!party->is_user)
-            carry(plan, found[i]);
+            send_plan_carry(plan, found[i]);
     }
     return code;
 }

@@ -70,11 +70,14 @@ struct span send_plan_method(const struct send_plan *plan);
 enum exit_code send_plan_protect(struct send_plan *plan, const struct message_context *context, int64_t now,
                                  struct sender_body *body);
 
+/* Has a middle's certificate carried, so that the recipient can name who else reads. Borrowed. */
+void send_plan_carry(struct send_plan *plan, struct certificate *c);
+
 /* What a reader of a part is in the message. */
 const char *send_plan_role(const struct send_part *part, size_t reader);
 
 /* The options, and what they ask for (send_options.c). */
-enum { SEND_OPTION_COUNT = 12, CALL_OPTION_COUNT = 14 };
+enum { SEND_OPTION_COUNT = 13, CALL_OPTION_COUNT = 14 };
 extern const struct option send_options[SEND_OPTION_COUNT], call_options[CALL_OPTION_COUNT];
 enum exit_code send_options_read(struct send_plan *plan);
 

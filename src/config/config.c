@@ -347,6 +347,10 @@ static struct yaml_value place_of(const struct config_reader *r, enum keys_setti
         return r->tls_private_key;
     case KEYS_TLS_TRUST:
         return r->tls_trust;
+    case KEYS_POLICY_OBJECT_CERTIFICATE:
+        return yaml_given(r->policy_object_certificate) ? r->policy_object_certificate : r->policy_object;
+    case KEYS_POLICY_OBJECT_PRIVATE_KEY:
+        return r->policy_object_private_key;
     default:
         return r->reader[index];
     }
@@ -394,6 +398,7 @@ static void read_root(struct config_reader *r, struct yaml_value root)
     read_tls(r, yaml_key(&m, "tls", YAML_OPTIONAL));
     read_routes(r, yaml_key(&m, "routes", YAML_REQUIRED));
     read_policy(r, yaml_key(&m, "policy", YAML_OPTIONAL));
+    read_policy_object(r, yaml_key(&m, "policy_object", YAML_OPTIONAL));
     read_archive(r, yaml_key(&m, "archive", YAML_OPTIONAL));
     read_store(r, yaml_key(&m, "store", YAML_OPTIONAL));
     read_limits(r, yaml_key(&m, "limits", YAML_OPTIONAL));
@@ -404,6 +409,7 @@ static void read_root(struct config_reader *r, struct yaml_value root)
         r->config->vaults = 0;
     check_routes(r);
     check_policy(r);
+    check_policy_object(r);
     check_archive(r);
     check_tls(r);
     check_keys(r);

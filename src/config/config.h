@@ -94,6 +94,11 @@ struct config {
     struct route route[CONFIG_ROUTES_MAX];
     size_t route_count;
     struct policy policy; /* policy.domain: those of the routes with a registrar, and server.domains */
+    struct policy_object_settings {
+        struct span domain; /* empty: no policy object is handed out */
+        int64_t expires_in; /* seconds */
+        const char *certificate_path, *private_key_path; /* of the signer; null: keys.certificate signs */
+    } policy_object;
 
     const char *archive_path; /* null: no archive */
     const char *archive_reader_path[CONFIG_READERS_MAX];

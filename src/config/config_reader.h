@@ -18,6 +18,7 @@ struct config_reader {
     struct yaml_value tls, tls_certificate, tls_private_key, tls_trust;
     struct yaml_value archive, reader[CONFIG_READERS_MAX];
     struct yaml_value listen, policy;
+    struct yaml_value policy_object, policy_object_certificate, policy_object_private_key;
 };
 
 /* A host name or an address, in lower case. */
@@ -30,6 +31,7 @@ void read_tls(struct config_reader *r, struct yaml_value v);
 void read_control(struct config_reader *r, struct yaml_value v);
 void read_metrics(struct config_reader *r, struct yaml_value v);
 void read_hep(struct config_reader *r, struct yaml_value v);
+void read_policy_object(struct config_reader *r, struct yaml_value v);
 
 /* A path; relative ones are relative to the folder of the configuration, those that begin with ~/ to the home of who
  * started this program. */
@@ -38,6 +40,7 @@ bool read_path(struct config_reader *r, struct yaml_value v, const char **path);
 /* What only shows when all sections are read: own domains, routes that no socket serves, rules that need keys. */
 void check_routes(struct config_reader *r);
 void check_policy(struct config_reader *r);
+void check_policy_object(struct config_reader *r);
 void check_tls(struct config_reader *r);
 
 #endif

@@ -30,6 +30,8 @@ const char *keys_setting_name(enum keys_setting setting)
         [KEYS_TLS_CERTIFICATE] = "tls.certificate",
         [KEYS_TLS_PRIVATE_KEY] = "tls.private_key",
         [KEYS_TLS_TRUST] = "tls.trust",
+        [KEYS_POLICY_OBJECT_CERTIFICATE] = "policy_object.certificate",
+        [KEYS_POLICY_OBJECT_PRIVATE_KEY] = "policy_object.private_key",
     };
     return names[setting];
 }
@@ -223,6 +225,17 @@ static void load_trust(struct loader *l, const struct trusted *to, const char *p
 
 /* --- the two parts of a configuration --- */
 
+static void load_policy_object_keys(struct loader *l, const struct policy_object_settings *settings)
+{
+    struct keys *k = l->keys;
+    if (!settings->certificate_path || !settings->private_key_path)
+        return;
+    load_certificate(l, KEYS_POLICY_OBJECT_CERTIFICATE, 0, settings->certificate_path, &k->policy_object_certificate);
+    if (open_secret(l, KEYS_POLICY_OBJECT_PRIVATE_KEY, 1, &k->policy_object_secret))
+        load_private_key(l, KEYS_POLICY_OBJECT_PRIVATE_KEY, 0, settings->private_key_path, k->policy_object_secret.at,
+                         &k->policy_object_private_key);
+}
+
 static bool load_message_keys(struct loader *l, const struct config *config)
 {
     struct keys *keys = l->keys;
@@ -233,6 +246,7 @@ static bool load_message_keys(struct loader *l, const struct config *config)
         load_certificate(l, KEYS_FORMER_CERTIFICATE, i, config->former_key[i].certificate,
                          &keys->former[i].certificate);
     load_message_private_keys(l, config);
+    load_policy_object_keys(l, &config->policy_object);
     bool so_far = l->ok;
     l->ok = true; /* faults of trust are said whether or not there were others before */
     load_trust(l, &to, config->trust_path);
@@ -296,6 +310,7 @@ void keys_close(struct keys *keys)
 {
     locked_close(&keys->secret);
     locked_close(&keys->tls_secret);
+    locked_close(&keys->policy_object_secret);
     arena_close(&keys->arena);
     *keys = (struct keys){0};
 }

@@ -40,6 +40,10 @@ struct keys {
     size_t tls_crl_count;
     struct locked_memory tls_secret;
     struct span tls_private_key;
+
+    struct span policy_object_certificate; /* of who signs policy objects; empty: keys.certificate */
+    struct locked_memory policy_object_secret;
+    struct span policy_object_private_key;
 };
 
 /* To whom faults are told: which setting, its number where it is a list, whether one can do without, and "problem; what
@@ -54,6 +58,8 @@ enum keys_setting {
     KEYS_TLS_CERTIFICATE,
     KEYS_TLS_PRIVATE_KEY,
     KEYS_TLS_TRUST,
+    KEYS_POLICY_OBJECT_CERTIFICATE,
+    KEYS_POLICY_OBJECT_PRIVATE_KEY,
     KEYS_SETTINGS,
 };
 struct keys_listener {
@@ -69,7 +75,8 @@ const char *keys_setting_name(enum keys_setting setting);
 bool keys_load(struct keys *keys, const struct config *config, const struct keys_listener *listener);
 
 /* Looks at what was loaded: the certificate can be sealed to, belongs to the private key and names the server; anchors
- * and revocation lists are well-formed; the archive's readers can be sealed to. The certificate for TLS belongs to its
+ * and revocation lists are well-formed; the archive's readers can be sealed to; who signs policy objects may, and
+ * speaks for the domain or for this server. The certificate for TLS belongs to its
  * private key, which is not that of keys.certificate, and names a domain. At `now` (seconds). */
 bool keys_check(const struct keys *keys, const struct config *config, int64_t now,
                 const struct keys_listener *listener);

@@ -151,6 +151,8 @@ bool keys_check(const struct keys *keys, const struct config *config, int64_t no
 {
     struct checker c = {keys, config, now, listener, true};
     struct certificate *message = config->certificate_path ? check_message_keys(&c) : NULL;
+    if (message && config->policy_object.domain.len)
+        check_policy_object_keys(&c);
     if (config->tls_certificate_path)
         check_tls_keys(&c, message);
     certificate_release(message);

@@ -14,6 +14,12 @@ static void check_is_not_key_of(struct checker *c, const struct certificate *own
 static void check_is_no_message_key(struct checker *c, const struct certificate *own, const struct certificate *message)
 {
     check_is_not_key_of(c, own, message, KEYS_CERTIFICATE);
+    if (c->keys->policy_object_certificate.len > 0) {
+        struct certificate *signer = NULL;
+        if (certificate_parse(c->keys->policy_object_certificate, &signer) == RULE_OK) /* else it has been told */
+            check_is_not_key_of(c, own, signer, KEYS_POLICY_OBJECT_CERTIFICATE);
+        certificate_release(signer);
+    }
     for (size_t i = 0; i < c->keys->former_count; i++) {
         struct certificate *former = NULL;
         if (certificate_parse(c->keys->former[i].certificate, &former) == RULE_OK) /* else it has been told */

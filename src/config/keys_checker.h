@@ -27,6 +27,9 @@ struct trust *check_trust(struct checker *c, enum keys_setting setting, const st
 void check_private_key(struct checker *c, enum keys_setting setting, size_t index, struct span certificate,
                        struct span key, enum keys_setting whose);
 
+/* Who signs policy objects, where this server hands them out. */
+void check_policy_object_keys(struct checker *c);
+
 /* The keys for TLS; `message` is keys.certificate, or null. */
 void check_tls_keys(struct checker *c, const struct certificate *message);
 

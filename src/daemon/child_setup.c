@@ -2,7 +2,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "daemon/policy_signer.h"
+#include "sipseal/policy_object.h"
 
 /* The larger of the two: a vault's identity, and what net is told of TLS. */
 enum { SECRET_MESSAGE_MAX = IPC_HEADER_LEN + 16 + (4 + CERTIFICATE_MAX) * TLS_CHAIN_MAX + CONFIG_KEY_MAX };
@@ -136,6 +140,33 @@ static bool send_policy(struct setup *s, struct child *net)
     return child_send(net, &w, -1, s->log);
 }
 
+/* Without one net refuses as well as with one: a policy object that cannot be made is told, and goes without. */
+static bool send_policy_object(struct setup *s, struct child *net, enum ipc_kind kind)
+{
+    struct span der;
+    if (s->config->policy_object.domain.len == 0)
+        return true;
+    uint8_t *room = malloc(POLICY_OBJECT_BYTES_MAX);
+    enum rule rule = room ? policy_signer_run(s->config, s->keys, (int64_t)time(NULL), room, &der) : RULE_NO_MEMORY;
+    bool sent = true;
+    if (rule == RULE_OK) {
+        struct writer w = message(s);
+        ipc_write_blob(&w, kind, der);
+        sent = child_send(net, &w, -1, s->log);
+        LOG(s->log, LOG_LEVEL_INFO, "policy-object", log_number("bytes", (int64_t)der.len));
+    } else {
+        LOG(s->log, LOG_LEVEL_ERROR, "no-policy-object", log_rule(rule),
+            log_word("advice", "senders are not told what is asked of them; look at policy_object"));
+    }
+    free(room);
+    return sent;
+}
+
+bool setup_renew_policy_object(struct setup *s, struct child *net)
+{
+    return send_policy_object(s, net, IPC_POLICY_OBJECT);
+}
+
 /* The keys for TLS go to net, and those for messages never. */
 static bool send_tls(struct setup *s, struct child *net)
 {
@@ -160,7 +191,7 @@ bool setup_net(struct setup *s, struct child *net)
 {
     const struct config *c = s->config;
     if (!send_listeners(s, net) || !send_metrics(s, net) || !send_hep(s, net) || !send_routes(s, net) ||
-        !send_policy(s, net) || !send_tls(s, net))
+        !send_policy(s, net) || !send_policy_object(s, net, IPC_SETUP_POLICY_OBJECT) || !send_tls(s, net))
         return false;
     struct ipc_net_setup what = {
         .name_count = c->name_count,

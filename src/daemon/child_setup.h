@@ -32,6 +32,10 @@ bool setup_net(struct setup *s, struct child *net); /* also to net that has anot
 /* Tells net how a process is, for the metrics. */
 bool setup_process(struct setup *s, struct child *net, const struct ipc_process *process);
 
+/* Signs a policy object that counts from now on, and hands it to net in place of the one that it has. True when there is
+ * none to hand out, too. */
+bool setup_renew_policy_object(struct setup *s, struct child *net);
+
 /* A new channel between net and a vault or the store, in place of one that there was. */
 bool setup_channel(struct setup *s, struct child *net, struct child *peer);
 

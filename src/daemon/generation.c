@@ -56,7 +56,10 @@ bool generation_load_keys(struct generation *g, const struct log *log)
     const struct keys_listener listener = {log_key_fault, (void *)(uintptr_t)log};
     if (!keys_load(&g->keys, g->config, &listener))
         return false;
-    bool locked = (!g->keys.secret.at || g->keys.secret.locked) && (!g->keys.tls_secret.at || g->keys.tls_secret.locked);
+    const struct locked_memory *const secrets[] = {&g->keys.secret, &g->keys.tls_secret, &g->keys.policy_object_secret};
+    bool locked = true;
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
+        locked = locked && (!secrets[i]->at || secrets[i]->locked);
     if (!locked)
         LOG(log, LOG_LEVEL_WARNING, "not-locked",
             log_word("advice", "a private key may be swapped to disk; allow this process to lock memory"));
@@ -285,6 +288,14 @@ static bool same_hep(const struct config *a, const struct config *b)
            span_equal(a->hep_password, b->hep_password) && a->hep_bodies == b->hep_bodies;
 }
 
+static bool same_policy_object(const struct generation *a, const struct generation *b)
+{
+    const struct policy_object_settings *x = &a->config->policy_object, *y = &b->config->policy_object;
+    return span_equal(x->domain, y->domain) && x->expires_in == y->expires_in &&
+           span_equal(a->keys.policy_object_certificate, b->keys.policy_object_certificate) &&
+           span_equal(a->keys.policy_object_private_key, b->keys.policy_object_private_key);
+}
+
 void generation_write_changes(char out[GENERATION_CHANGES_MAX], const struct generation *a, const struct generation *b)
 {
     const struct {
@@ -296,6 +307,7 @@ void generation_write_changes(char out[GENERATION_CHANGES_MAX], const struct gen
         {"tls", same_tls(a, b)},
         {"routes", same_routes(a->config, b->config)},
         {"policy", same_told(write_policy, &a->config->policy, &b->config->policy)},
+        {"policy_object", same_policy_object(a, b)},
         {"archive", same_readers(&a->keys, &b->keys)},
         {"metrics", a->metrics.number == b->metrics.number && a->config->metrics == b->config->metrics},
         {"hep", same_hep(a->config, b->config)},

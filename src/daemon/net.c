@@ -356,6 +356,15 @@ static bool take_setup(struct net *n, struct span datagram, int *fd)
     return taken;
 }
 
+/* Without memory for it the one that there is stays: it counts for a while yet. */
+static bool renew_policy_object(struct net *n, struct cursor *fields)
+{
+    enum rule rule = net_told_renew_policy_object(n->told, fields);
+    if (rule == RULE_OK)
+        proxy_set_policy_object(n->proxy, n->told->policy_object);
+    return rule != RULE_IPC;
+}
+
 /* False when the message is none that may come now. `*fd` becomes -1 when it is taken. */
 static bool take_control(struct net *n, struct span datagram, int *fd)
 {
@@ -375,6 +384,8 @@ static bool take_control(struct net *n, struct span datagram, int *fd)
         return counters_answer(header.kind, &fields, &n->log, net_count, n);
     case IPC_PROCESS:
         return net_metrics_take(n, &fields);
+    case IPC_POLICY_OBJECT:
+        return renew_policy_object(n, &fields);
     case IPC_CHANNEL_VAULT:
     case IPC_CHANNEL_STORE:
         break;
@@ -424,6 +435,7 @@ struct proxy_settings net_proxy_settings(struct net *n, const struct net_told *t
         .route = told->route,
         .route_count = told->route_count,
         .policy = &told->policy,
+        .policy_object = told->policy_object,
         .limits = told->setup.limits,
         .vaults = (uint32_t)__builtin_popcountll(told->setup.vaults),
         .archive = told->setup.archive,

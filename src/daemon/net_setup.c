@@ -82,12 +82,29 @@ enum rule net_told_take(struct net_told *told, struct span datagram, int *fd, bo
         return take_route(told, &fields);
     case IPC_SETUP_POLICY:
         return ipc_read_policy(&fields, &told->policy);
+    case IPC_SETUP_POLICY_OBJECT:
+        return ipc_read_blob(&fields, &told->policy_object);
     case IPC_SETUP_NET:
         *done = true;
         return ipc_read_net_setup(&fields, &told->setup);
     default:
         return RULE_IPC;
     }
+}
+
+enum rule net_told_renew_policy_object(struct net_told *told, struct cursor *fields)
+{
+    struct span der;
+    if (ipc_read_blob(fields, &der) != RULE_OK)
+        return RULE_IPC;
+    void *copy = malloc(der.len);
+    if (!copy)
+        return RULE_NO_MEMORY;
+    memcpy(copy, der.at, der.len);
+    free(told->renewed);
+    told->renewed = copy;
+    told->policy_object = span_of(copy, der.len);
+    return RULE_OK;
 }
 
 enum rule net_told_read(struct net_told *told, const struct log *log)
@@ -149,6 +166,7 @@ void net_told_free(struct net_told *told)
     for (size_t i = 0; i < told->kept_count; i++)
         free(told->kept[i]);
     free(told->route);
+    free(told->renewed);
     net_tls_free(&told->tls);
     free(told);
 }

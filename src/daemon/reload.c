@@ -118,6 +118,7 @@ static void take_over(struct supervisor *s)
     s->now = next;
     r->next = NULL;
     s->setup = r->setup;
+    supervisor_note_policy_object(s);
     r->log->level = r->setup.level;
     r->log->format = r->setup.format;
     if (r->other_vaults)

@@ -366,6 +366,23 @@ static void look_at(struct supervisor *s, struct child *c, int64_t now)
         supervisor_kill(s, c, c->state == CHILD_STARTING ? "it was not ready in time" : "it did not end in time");
 }
 
+/* A policy object is renewed at half of its life (protocol.md 6), so that whoever is given one can use it for a while.
+ * What was given with a setup counts from then. */
+static void renew_policy_object(struct supervisor *s)
+{
+    if (s->state != SUPERVISOR_RUNS || supervisor_now_ms() < s->renew_at)
+        return;
+    supervisor_note_policy_object(s);
+    if (s->reload.state != RELOAD_TELLING && supervisor_net(s)->state == CHILD_READY)
+        setup_renew_policy_object(&s->setup, supervisor_net(s));
+}
+
+void supervisor_note_policy_object(struct supervisor *s)
+{
+    const struct policy_object_settings *settings = &s->now->config->policy_object;
+    s->renew_at = settings->domain.len ? supervisor_now_ms() + settings->expires_in * 500 : INT64_MAX;
+}
+
 /* Milliseconds until something is due; -1: nothing is. */
 static int patience(struct supervisor *s)
 {
@@ -374,6 +391,8 @@ static int patience(struct supervisor *s)
         least = control_deadline(s->control) - now;
     if (process_teller_deadline(s) - now < least)
         least = process_teller_deadline(s) - now;
+    if (s->state == SUPERVISOR_RUNS && s->renew_at - now < least)
+        least = s->renew_at - now;
     for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
         const struct child *c = &s->child[i];
         bool due = c->pid ? c->state != CHILD_READY : s->state == SUPERVISOR_RUNS && may_start(s, c);
@@ -410,6 +429,7 @@ int supervisor_run(struct supervisor *s)
         reload_look(s);
         control_look(s);
         process_teller_look(s);
+        renew_policy_object(s);
         go_on_stopping(s);
     }
     return s->exit_status;
@@ -481,6 +501,7 @@ bool supervisor_open(struct supervisor *s)
 {
     s->signals = -1;
     s->room = malloc(IPC_MESSAGE_MAX);
+    supervisor_note_policy_object(s);
     add_children(s);
     return s->room && setup_open(&s->setup) && catch_signals(s);
 }

@@ -32,6 +32,7 @@ struct supervisor {
     struct control *control; /* borrowed */
     struct process_teller teller;
     int64_t since;  /* when sipseald was started; seconds since 1970 */
+    int64_t renew_at; /* when net is to have another policy object, in milliseconds; INT64_MAX: never */
     bool was_ready; /* all of them, once: later net does not wait for the others */
     enum { SUPERVISOR_RUNS, SUPERVISOR_STOPS_NET, SUPERVISOR_STOPS_REST, SUPERVISOR_DONE } state;
     int64_t stopping_since;
@@ -59,6 +60,8 @@ bool supervisor_awaits_reports(const struct supervisor *s);
 
 int64_t supervisor_now_ms(void);
 struct child *supervisor_net(struct supervisor *s);
+/* What net hands out counts from now on, by the configuration that is in force. */
+void supervisor_note_policy_object(struct supervisor *s);
 /* A new vault under a number that is free, started from `setup`. False when it cannot be. */
 bool supervisor_add_vault(struct supervisor *s, struct setup *setup);
 /* Tells a vault to end when it has answered what it has, within `limit` milliseconds. */

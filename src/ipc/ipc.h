@@ -41,6 +41,7 @@ enum ipc_kind {
     IPC_SETUP_LISTEN,     /* net: one listening socket, with its descriptor */
     IPC_SETUP_ROUTE,      /* net: one route */
     IPC_SETUP_POLICY,     /* net: the policy */
+    IPC_SETUP_POLICY_OBJECT, /* net: the signed policy object that it hands out */
     IPC_SETUP_TLS_ANCHOR, /* net: one trust anchor for TLS, DER */
     IPC_SETUP_TLS_CRL,    /* net: one revocation list for TLS, DER */
     IPC_SETUP_TLS,        /* net: certificates, private key, what is asked of clients; ends what it is told of TLS */
@@ -75,7 +76,9 @@ enum ipc_kind {
     IPC_BOUND,
     IPC_LOAD,
     IPC_BINDINGS,
-    IPC_KIND_LAST = IPC_BINDINGS,
+    /* parent to net */
+    IPC_POLICY_OBJECT, /* another signed policy object, in place of the one that it has */
+    IPC_KIND_LAST = IPC_POLICY_OBJECT,
 };
 
 struct ipc_header {
@@ -196,7 +199,7 @@ enum rule ipc_read_bindings(struct cursor *fields, struct ipc_bindings *page);
 
 /* --- setup --- */
 
-void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob); /* ANCHOR, CRL, READER, TLS_... */
+void ipc_write_blob(struct writer *w, enum ipc_kind kind, struct span blob); /* ANCHOR, CRL, READER, TLS_..., POLICY_OBJECT */
 enum rule ipc_read_blob(struct cursor *fields, struct span *blob);
 void ipc_write_identity(struct writer *w, struct span certificate_der, struct span key_der);
 enum rule ipc_read_identity(struct cursor *fields, struct span *certificate_der, struct span *key_der);

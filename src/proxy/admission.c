@@ -64,7 +64,7 @@ static bool refuse_unknown(struct proxy *p, struct pass *pass, const struct sip_
     return true;
 }
 
-static bool refuse_extensions(struct proxy *p, struct pass *pass, const struct sip_message *m, enum sip_header_id id)
+bool refuse_extensions(struct proxy *p, struct pass *pass, const struct sip_message *m, enum sip_header_id id)
 {
     return refuse_unknown(p, pass, m, id, NULL, 0);
 }
@@ -223,6 +223,8 @@ void admit(struct proxy *p, struct pass *pass, const struct sip_message *m)
         refuse_target(p, pass, m, rule);
     else if (target.kind == TARGET_SELF)
         serve(p, pass, m);
+    else if (target.kind == TARGET_POLICY)
+        serve_policy(p, pass, m);
     else if (target.kind != TARGET_REGISTRAR)
         admit_forwarding(p, pass, m, &target, &routes);
     else if (!refuse_registering(p, pass, m))

@@ -273,6 +273,7 @@ struct answer {
     int status;
     enum rule rule;      /* RULE_OK, or why it refuses: written as Warning */
     struct span headers; /* further header lines */
+    bool policy;         /* it carries the policy object, where it may: see policy_answers.c */
 };
 /* Answers a request that has no transaction. */
 void answer_stateless(struct proxy *p, const struct proxy_source *source, const struct sip_message *m,
@@ -298,10 +299,19 @@ uint16_t reply_port(const struct proxy_source *source, const struct sip_via *via
 
 /* --- the way of a request, in this order --- */
 
+/* policy_answers.c: the policy object, told to whoever needs it (protocol.md 5, 6). */
+/* Whether this answer carries it to somebody who is there. */
+bool policy_goes_along(const struct proxy *p, const struct proxy_source *source, const struct answer *answer);
+void write_policy_headers(struct writer *w);
+/* Answers a request to sip:policy@ one of the names. */
+void serve_policy(struct proxy *p, struct pass *pass, const struct sip_message *m);
+
 /* admission.c: looks at a request that has just got its server transaction. */
 /* Whether it comes from an address that may register users: who registers for an own domain is one of its users. */
 bool is_own_user(const struct proxy *p, const struct proxy_source *source);
 void admit(struct proxy *p, struct pass *pass, const struct sip_message *m);
+/* Refuses what asks, in Require or Proxy-Require (`id`), for an extension: there is none. False when it asks for none. */
+bool refuse_extensions(struct proxy *p, struct pass *pass, const struct sip_message *m, enum sip_header_id id);
 /* strict_router.c */
 bool is_of_strict_router(const struct proxy *p, const struct sip_message *m);
 /* The request as a loose router would have sent it; null when there is no room for it. */

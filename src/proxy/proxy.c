@@ -36,7 +36,13 @@ static void take_settings(struct proxy *p, const struct proxy_settings *settings
 {
     p->settings = *settings;
     p->routing = (struct routing){settings->name,         settings->name_count, settings->listen,
-                                  settings->listen_count, settings->route,      settings->route_count};
+                                  settings->listen_count, settings->route,      settings->route_count,
+                                  settings->policy_object.len > 0};
+}
+
+void proxy_set_policy_object(struct proxy *p, struct span policy_object)
+{
+    p->settings.policy_object = policy_object;
 }
 
 bool proxy_reconfigure(struct proxy *p, const struct proxy_settings *settings, struct proxy_time now)

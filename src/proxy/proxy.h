@@ -23,8 +23,9 @@
  *   500 (16.7 step 6). Their bodies are not examined: the 2xx of a MESSAGE has none (RFC 3428 7).
  * - A final response to a request other than INVITE that comes after the transaction has ended is dropped, and no 408
  *   is sent (RFC 4320 4.2).
- * - OPTIONS to one of its own names is answered 200 without a body; REGISTER for own domains is taken from sources
- *   that the route allows (403 else). Where a store keeps bindings, it is answered when they are durable.
+ * - OPTIONS to one of its own names is answered 200 without a body, to `policy` there with the policy object; REGISTER
+ *   for own domains is taken from sources that the route allows (403 else). Where a store keeps bindings, it is answered
+ *   when they are durable.
  * - maddr is not obeyed anywhere; sips and tel URIs are 416.
  * - Over TLS requests go to the next server of a route, whose name is that of the route's URI, and to a user over the
  *   connection by which the user registered. So they do over the others where the user is behind a NAT.
@@ -74,6 +75,8 @@ struct proxy_settings { /* borrowed until the next proxy_reconfigure or proxy_fr
     const struct route *route;
     size_t route_count;
     const struct policy *policy;
+    struct span policy_object; /* what 495 and 496 carry, and OPTIONS to sip:policy@ one of the names is answered with: a
+                                  signed policy object (protocol.md 6), which nobody here looks into; empty: none */
     struct limits limits;
     uint32_t vaults; /* how many work at once; their numbers are below IPC_VAULTS_MAX. 0: no keys are configured, and
                         nothing can be opened */
@@ -95,6 +98,9 @@ void proxy_free(struct proxy *p);
  * limits allow now. Vaults that are there stay: see proxy_vault_retire. False, with nothing changed, when there is no
  * memory. */
 bool proxy_reconfigure(struct proxy *p, const struct proxy_settings *settings, struct proxy_time now);
+
+/* The same for the policy object alone, which was renewed. */
+void proxy_set_policy_object(struct proxy *p, struct span policy_object);
 
 /* --- inputs --- */
 

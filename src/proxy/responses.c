@@ -59,20 +59,37 @@ static void write_reason_headers(struct writer *w, const struct proxy *p, const 
     }
 }
 
-static bool write_answer(const struct proxy *p, struct writer *w, const struct proxy_source *source,
-                         const struct sip_message *m, const struct answer *answer)
+/* With or without the policy object. */
+static bool write_answer_with(const struct proxy *p, struct writer *w, const struct proxy_source *source,
+                              const struct sip_message *m, const struct answer *answer, bool policy)
 {
     uint8_t tag[16], host[ADDRESS_TEXT_MAX], lines[ANSWER_HEADERS_MAX];
     struct writer host_writer = writer_over(host, sizeof host), line_writer = writer_over(lines, sizeof lines);
     address_write_host(&host_writer, &source->address);
     write_reason_headers(&line_writer, p, answer);
+    if (policy)
+        write_policy_headers(&line_writer);
     const struct sip_source from = {writer_span(&host_writer), address_port(&source->address)};
     const struct sip_response response = {
         .status = answer->status,
         .to_tag = answer->status == 100 ? (struct span){0} : own_to_tag(p, m, tag),
         .headers = writer_span(&line_writer),
+        .body = policy ? p->settings.policy_object : SPAN(""),
     };
     return !line_writer.full && sip_response_write(w, m, &from, &response);
+}
+
+/* protocol.md 5: over UDP without the object where the response would be over 1300 bytes. */
+static bool write_answer(const struct proxy *p, struct writer *w, const struct proxy_source *source,
+                         const struct sip_message *m, const struct answer *answer)
+{
+    const size_t before = w->len;
+    if (policy_goes_along(p, source, answer) && write_answer_with(p, w, source, m, answer, true) &&
+        (source->transport != SIP_UDP || w->len - before <= PROXY_UDP_MAX))
+        return true;
+    w->len = before;
+    w->full = false;
+    return write_answer_with(p, w, source, m, answer, false);
 }
 
 void answer_stateless(struct proxy *p, const struct proxy_source *source, const struct sip_message *m,

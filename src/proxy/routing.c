@@ -272,6 +272,10 @@ enum rule routing_target(const struct routing *r, struct location *location, con
         target->kind = TARGET_REGISTRAR;
         return RULE_OK;
     }
+    if (self && r->tells_policy && span_equal(uri.user, SPAN("policy"))) {
+        target->kind = TARGET_POLICY;
+        return RULE_OK;
+    }
     if (uri.user.len == 0 && (self || (route && route->registrar))) {
         target->kind = TARGET_SELF;
         return RULE_OK;

@@ -16,6 +16,7 @@ struct routing {
     size_t listen_count;
     const struct route *route;
     size_t route_count;
+    bool tells_policy; /* it is a user of its own, `policy` at each of its names (protocol.md 6) */
 };
 
 /* The Route headers of a request, as far as they matter here. */
@@ -30,6 +31,7 @@ struct route_set {
 enum target_kind {
     TARGET_HOP,       /* forward to each of `to` */
     TARGET_SELF,      /* the request is for the proxy itself */
+    TARGET_POLICY,    /* the request is for the proxy's own user `policy` */
     TARGET_REGISTRAR, /* a REGISTER for `route`, an own domain */
 };
 

@@ -30,6 +30,14 @@ bool compose_identify(struct compose_identifiers *ids, int64_t now)
     return !date.full && compose_token(ids->from_tag) && compose_token(ids->call_id) && compose_branch(ids->branch);
 }
 
+bool compose_identify_again(struct compose_identifiers *ids, int64_t now)
+{
+    struct writer date = writer_over(ids->date, CLOCK_DATE_LEN);
+    clock_write_date(&date, now);
+    ids->cseq++;
+    return !date.full && compose_branch(ids->branch);
+}
+
 void compose_context(const struct compose_identifiers *ids, struct span method, struct span from_uri,
                      struct span to_uri, struct message_context *context)
 {

@@ -31,6 +31,10 @@ struct compose_identifiers {
 /* Fills it for a first request at `now` (seconds). False when there are no random bytes. */
 bool compose_identify(struct compose_identifiers *ids, int64_t now);
 
+/* For the same request once more, changed (RFC 3261 8.1.3.5; protocol.md 2.1): Call-ID and From tag stay; CSeq, branch
+ * and Date are new. False when there are no random bytes. */
+bool compose_identify_again(struct compose_identifiers *ids, int64_t now);
+
 /* What the signature over a MESSAGE, or an INVITE without its Contact, binds (protocol.md 2.1): spans point into the
  * identifiers, the method and the URIs. */
 void compose_context(const struct compose_identifiers *ids, struct span method, struct span from_uri,

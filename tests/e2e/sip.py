@@ -74,14 +74,14 @@ def request(method, uri, headers, body=b"", via="127.0.0.1:9", transport="TCP"):
     return "\r\n".join(lines).encode() + body
 
 
-def response(to, status, reason, headers=(), tag="peer"):
+def response(to, status, reason, headers=(), tag="peer", body=b""):
     lines = [f"SIP/2.0 {status} {reason}"]
     lines += [f"Via: {value}" for value in to.all_of("via")]
     target = to["to"] if re.search(r";\s*tag\s*=", to["to"]) else f"{to['to']};tag={tag}"
     lines += [f"From: {to['from']}", f"To: {target}", f"Call-ID: {to['call-id']}", f"CSeq: {to['cseq']}"]
     lines += [f"{name}: {value}" for name, value in headers]
-    lines += ["Content-Length: 0", "", ""]
-    return "\r\n".join(lines).encode()
+    lines += [f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 class Client:
@@ -149,7 +149,7 @@ def ask(address, data, transport="tcp", limit=LIMIT):
 
 class Server:
     """A UAS on a free port, UDP and TCP, that records every request's bytes and answers it. `answer` takes the request
-    and gives (status, reason), or None for silence."""
+    and gives (status, reason), perhaps with headers, a tag and a body, or None for silence."""
 
     def __init__(self, host="127.0.0.1", answer=lambda request: (200, "OK")):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

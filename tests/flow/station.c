@@ -192,6 +192,10 @@ bool station_configure(struct flow *f, bool *known)
         return s->settings.archive = true;
     if (strcmp(word, "keep-bindings") == 0)
         return s->settings.keep_bindings = true;
+    if (strcmp(word, "policy-object") == 0 && f->statement.count == 2) {
+        s->settings.policy_object = keep_text(f, f->statement.word[1]);
+        return true;
+    }
     if (strcmp(word, "vaults") == 0 && f->statement.count == 2) {
         s->settings.vaults = (uint32_t)strtoul(f->statement.word[1], NULL, 10);
         return true;

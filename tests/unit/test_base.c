@@ -104,6 +104,12 @@ static void dates_are_read_as_they_are_written(void **state)
     w = writer_over(text, sizeof text);
     clock_write_rfc3339(&w, seconds);
     assert_span_text(writer_span(&w), "2026-11-23T13:00:00Z");
+    assert_true(clock_parse_rfc3339(writer_span(&w), &seconds));
+    assert_int_equal(seconds, 1795438800);
+    assert_false(clock_parse_rfc3339(SPAN("2026-11-23T13:00:00+00:00"), &seconds));
+    assert_false(clock_parse_rfc3339(SPAN("2026-11-31T13:00:00Z"), &seconds));
+    assert_false(clock_parse_rfc3339(SPAN("2026-11-23 13:00:00Z"), &seconds));
+    seconds = 1795438800;
     w = writer_over(text, sizeof text);
     clock_write_date(&w, 951782400);
     assert_span_text(writer_span(&w), "Tue, 29 Feb 2000 00:00:00 GMT");

@@ -36,8 +36,8 @@ def expect(program, libraries):
 
 
 @case
-def the_parent_links_cryptography_its_fence_and_yaml():
-    expect("sipseald", {"libcrypto", "libseccomp", "libyaml"})
+def the_parent_links_cryptography_its_fence_yaml_and_what_writes_policy_objects():
+    expect("sipseald", {"libcrypto", "libseccomp", "libyaml", "libjansson"})
 
 
 @case
