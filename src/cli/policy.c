@@ -81,7 +81,8 @@ static void print_object(const struct policy_run *run)
     for (size_t i = 0; i < o->rule_count; i++)
         print_rule(&o->rule[i]);
     if (run->broken == RULE_OK)
-        printf("  signed by %s\n", run->accepted.by_domain ? "its domain" : "the proxy, which proves nothing of its domain");
+        printf("  signed by %s\n",
+               run->accepted.by_domain ? "its domain" : "the proxy, which proves nothing of its domain");
     fflush(stdout);
 }
 

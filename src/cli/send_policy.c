@@ -21,8 +21,9 @@ static const char *actions_text(unsigned actions)
 static bool config_path(char out[PATH_MAX])
 {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    int len = config && config[0] == '/' ? snprintf(out, PATH_MAX, "%s/sipseal/trust-proxies", config)
-                                         : snprintf(out, PATH_MAX, "%s/.config/sipseal/trust-proxies", home ? home : ".");
+    int len = config && config[0] == '/'
+                  ? snprintf(out, PATH_MAX, "%s/sipseal/trust-proxies", config)
+                  : snprintf(out, PATH_MAX, "%s/.config/sipseal/trust-proxies", home ? home : ".");
     return len > 0 && len < PATH_MAX;
 }
 
@@ -34,8 +35,8 @@ static enum exit_code read_rules(struct send_policy *policy, struct span text, c
     if (policy_trust_read(text, &policy->trust, &bad))
         return EXIT_DONE;
     return cli_fail(EXIT_USAGE,
-                    "%s: %s is nobody to trust, or there are too many; write own, recipient, outbound, none or host names, "
-                    "each alone or with =view, =verify behind it",
+                    "%s: %s is nobody to trust, or there are too many; write own, recipient, outbound, none or host "
+                    "names, each alone or with =view, =verify behind it",
                     where, cli_shown(bad, word, sizeof word));
 }
 

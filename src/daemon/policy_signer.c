@@ -73,7 +73,8 @@ static enum rule load_signer(const struct keys *keys, int key_fd, struct identit
         return RULE_NO_MEMORY;
     enum rule rule = RULE_CRYPTO_LIBRARY;
     if (read_all(key_fd, secret.at, CONFIG_KEY_MAX, &len))
-        rule = identity_load(own ? keys->policy_object_certificate : keys->certificate, span_of(secret.at, len), signer);
+        rule = identity_load(own ? keys->policy_object_certificate : keys->certificate, span_of(secret.at, len),
+                             signer);
     locked_close(&secret);
     return rule;
 }

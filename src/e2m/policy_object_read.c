@@ -280,7 +280,8 @@ static bool take_object(struct reading *r, const json_t *root, struct policy_obj
            take_host(r, json_object_get(root, "domain"), &out->domain) &&
            take_issued(r, json_object_get(root, "issued"), &out->issued) &&
            take_number(r, json_object_get(root, "expires_in"), &out->expires_in) &&
-           take_proxies(r, json_object_get(root, "proxies"), out) && take_rules(r, json_object_get(root, "rules"), out) &&
+           take_proxies(r, json_object_get(root, "proxies"), out) &&
+           take_rules(r, json_object_get(root, "rules"), out) &&
            take_limits(r, json_object_get(root, "limits"), out);
 }
 

@@ -325,6 +325,11 @@ static void policy_rules_are_checked_for_what_they_say(void **state)
         {SERVER OWN RULE, "c.yaml:3:9: policy: needs a section keys, since bodies must be examined; add it, or remove "
          "this "
                           "section\n"},
+        {SERVER OWN "policy_object: {domain: home.example}\n",
+         "c.yaml:3:16: policy_object: needs a section keys, whose certificate others seal to; add it, or remove this "
+         "section\n"},
+        {SERVER OWN KEYS "policy_object: {domain: home.example, certificate: a.pem}\n",
+         "c.yaml:4:16: policy_object: certificate and private_key belong together; give both, or neither\n"},
         {SERVER ROUTES KEYS "policy: [{methods: [MESSAGE], require: [view], direction: from-domain}]\n",
          "c.yaml:4:9: policy: a rule has a direction, and this server has no domain of its own; add server.domains, "
          "or a "

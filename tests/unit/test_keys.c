@@ -393,11 +393,43 @@ static void a_certificate_for_tls_needs_its_key_a_domain_and_its_usages(void **s
     assert_refused(s, KEYS_TLS_PRIVATE_KEY, "");
 }
 
+static void who_signs_policy_objects_is_the_domain_or_the_server(void **state)
+{
+    struct site *s = *state;
+    char certificate[PATH_MAX], key[PATH_MAX];
+    s->config.policy_object = (struct policy_object_settings){.domain = SPAN("home.example"), .expires_in = 3600};
+    assert_true(check(s, PKI_NOW)); /* keys.certificate, which names the server */
+    assert_int_equal(s->keys.policy_object_certificate.len, 0);
+
+    struct identity domain = pki_host(&s->authority, "home.example"), other = pki_host(&s->authority, "far.example");
+    set_path(s, certificate, "domain.pem");
+    set_path(s, key, "domain.key");
+    s->config.policy_object.certificate_path = certificate;
+    s->config.policy_object.private_key_path = key;
+    write_pem(certificate, PEM_CERTIFICATE, domain.certificate->der, 0644);
+    write_key(key, domain.key);
+    assert_true(check(s, PKI_NOW));
+    assert_span_equal(s->keys.policy_object_certificate, domain.certificate->der);
+    write_key(key, other.key);
+    assert_refused(s, KEYS_POLICY_OBJECT_PRIVATE_KEY, "it is not the key of policy_object.certificate");
+    write_pem(certificate, PEM_CERTIFICATE, other.certificate->der, 0644);
+    assert_refused(s, KEYS_POLICY_OBJECT_CERTIFICATE, "must be named as policy_object.domain");
+    identity_clear(&domain);
+    identity_clear(&other);
+    domain = pki_issue(&s->authority, &(struct issue_terms){ISSUE_HOST, ISSUE_SEAL, SPAN("home.example"), PKI_FROM,
+                                                            PKI_UNTIL});
+    write_pem(certificate, PEM_CERTIFICATE, domain.certificate->der, 0644);
+    write_key(key, domain.key);
+    assert_refused(s, KEYS_POLICY_OBJECT_CERTIFICATE, "who signs policy objects: the certificate may not be used");
+    identity_clear(&domain);
+}
+
 int main(void)
 {
 #define SITE_TEST(test) cmocka_unit_test_setup_teardown(test, make_site, clear_site)
     const struct CMUnitTest tests[] = {
         SITE_TEST(what_the_configuration_names_is_loaded),
+        SITE_TEST(who_signs_policy_objects_is_the_domain_or_the_server),
         SITE_TEST(the_private_key_lies_in_locked_memory_alone),
         SITE_TEST(trust_is_a_folder_of_certificates_and_lists_too),
         SITE_TEST(a_revocation_list_that_no_message_can_carry_is_refused),
