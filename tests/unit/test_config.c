@@ -81,7 +81,7 @@ static void keys_that_are_missing_unknown_or_twice_are_named(void **state)
         {"{}", "c.yaml:1:1: server: is missing; add it\nc.yaml:1:1: routes: is missing; add it\n"},
         {SERVER ROUTES "sever: 1\n", "c.yaml:3:1: sever: is not a known key; did you mean server?\n"},
         {SERVER ROUTES "plugins: 1\n", "c.yaml:3:1: plugins: is not a known key; known here are server, keys, tls, "
-                                       "routes, policy, archive, store, limits, metrics, hep\n"},
+                                       "routes, policy, policy_object, archive, store, limits, metrics, hep\n"},
         {SERVER ROUTES SERVER, "c.yaml:3:1: server: stands twice, first in line 1; remove one of them\n"},
         {SERVER ROUTES "limits:\n  conections: 5\n  connections: 5\n  connections: 6\n",
          "c.yaml:4:3: limits.conections: is not a known key; did you mean connections?\n"
