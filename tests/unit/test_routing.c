@@ -36,7 +36,7 @@ static int set_up(void **state)
     w->route[1] = (struct route){.domain = SPAN("far.example"), .has_next = true};
     w->route[1].next = hop(SIP_TCP, "198.51.100.1", 5062);
     w->route[2] = (struct route){.domain = SPAN("*"), .has_next = true, .next = hop(SIP_UDP, "203.0.113.1", 5060)};
-    w->routing = (struct routing){w->name, 2, w->listen, 3, w->route, 3};
+    w->routing = (struct routing){w->name, 2, w->listen, 3, w->route, 3, false};
     w->location = location_new(10, 10, key);
     *state = w;
     return 0;
