@@ -583,8 +583,8 @@ def an_archive_that_is_not_there_is_refused():
 def help_and_version_are_there_for_every_command():
     home = site().home(ALICE)
     overview = ask(home, "--help", status=DONE)
-    commands = re.findall(r"^  ((?:ca|contact|archive) \w+|\w+) ", overview, re.M)
-    assert len(commands) == 13, commands
+    commands = re.findall(r"^  ((?:ca|contact|archive|policy) \w+|\w+) ", overview, re.M)
+    assert len(commands) == 16, commands
     for command in commands:
         shown = ask(home, *command.split(), "--help", status=DONE)
         assert shown.startswith(f"usage: sipseal {command} ") and "--json" in shown, shown

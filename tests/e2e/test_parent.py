@@ -281,7 +281,8 @@ def the_manual_names_every_key():
     known = set()
     bad = {"plugh-plugh-plugh": 1}
     changes = [("plugh-plugh-plugh", 1), ("routes", [{"registrar": bad} | bad]), ("policy", [bad])] + [
-        (section, bad) for section in ("server", "keys", "tls", "archive", "store", "limits", "metrics", "hep")]
+        (section, bad) for section in ("server", "keys", "tls", "archive", "store", "limits", "metrics", "hep",
+                                       "policy_object")]
     for change in changes:
         for line in check(configuration([change]))[2]:
             listed = re.search(r"plugh: is not a known key; known here are (.*)", line)
